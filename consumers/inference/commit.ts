@@ -1,0 +1,194 @@
+import { defined } from '#runtime/assert.ts';
+import type { OutgoingRecord, Transactor } from '#runtime/broker.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { codeOf, describeError, HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import type { Logger } from '#runtime/log.ts';
+import { FrameMemory } from './dedupe.ts';
+import type { Delivery } from './delivery.ts';
+import type { Lane } from './lane.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** What one transaction commits: the first `count` deliveries of a lane. */
+export interface Prefix {
+  readonly count: number;
+  readonly records: readonly OutgoingRecord[];
+  readonly nextOffset: number;
+}
+
+/**
+ * The longest settled beginning of the deliveries that fits in one transaction: offsets may be
+ * committed only in order, whatever order the results came in. Kafka puts the records that one
+ * transaction writes to one partition into one batch, and a batch may not exceed
+ * `max.message.bytes`; all results of a lane go to the same partition number, so bytes are counted
+ * per topic.
+ */
+export function settledPrefix(deliveries: readonly Delivery[]): Prefix | undefined {
+  const bytesOfTopic = new Map<string, number>();
+  const records: OutgoingRecord[] = [];
+  let count = 0;
+  let nextOffset = 0;
+  for (const { record, outcome } of deliveries) {
+    if (outcome === undefined || count === LIMITS.transactionRecordsMax) break;
+    for (const { topic, value } of outcome.records) {
+      bytesOfTopic.set(topic, (bytesOfTopic.get(topic) ?? 0) + value.length);
+    }
+    const bytesMax = Math.max(0, ...bytesOfTopic.values());
+    if (count > 0 && bytesMax > LIMITS.transactionBytesPerTopicMax) break;
+    records.push(...outcome.records);
+    count++;
+    nextOffset = record.offset + 1;
+  }
+  return count === 0 ? undefined : { count, records, nextOffset };
+}
+
+export interface CommitOptions {
+  readonly openTransactor: (partition: number) => Promise<Transactor>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  /** Something that only a fresh start of the process can mend. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** Commits for every lane, each with a transactor of its own. */
+export class Committer {
+  readonly #options: CommitOptions;
+  readonly #serving = new Set<Promise<void>>();
+
+  constructor(options: CommitOptions) {
+    this.#options = options;
+  }
+
+  /** Acquires and commits for as long as the lane lives. */
+  serve(lane: Lane): void {
+    const serving = serveLane(lane, this.#options).finally(() => this.#serving.delete(serving));
+    this.#serving.add(serving);
+  }
+
+  /** Resolves when every lane is over: dropped, or drained and empty. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#serving);
+  }
+}
+
+async function serveLane(lane: Lane, options: CommitOptions): Promise<void> {
+  const server = new LaneServer(lane, options);
+  try {
+    await server.run();
+  } catch (error) {
+    options.onFailed(error);
+  } finally {
+    await server.close();
+  }
+}
+
+/**
+ * Owns a lane's transactor: acquires, commits what is settled, and starts over from the committed
+ * position after any failure. What was computed is kept meanwhile, and written again.
+ */
+class LaneServer {
+  readonly #lane: Lane;
+  readonly #options: CommitOptions;
+  readonly #logger: Logger;
+  #transactor: Transactor | undefined;
+  #committedMs: number;
+  #fencedCount = 0;
+
+  constructor(lane: Lane, options: CommitOptions) {
+    this.#lane = lane;
+    this.#options = options;
+    this.#logger = options.logger.with({ partition: lane.partition, generation: lane.generation });
+    this.#committedMs = options.clock.monotonicMs();
+  }
+
+  async run(): Promise<void> {
+    let delayMs: number = LIMITS.transactionRetryDelayMsMin;
+    while (!this.#isOver()) {
+      try {
+        await this.#acquire();
+        while (!this.#isOver()) {
+          await this.#commitWhenDue();
+          delayMs = LIMITS.transactionRetryDelayMsMin;
+        }
+      } catch (error) {
+        if (this.#lane.isDropped) return;
+        await this.#consider(error);
+        await this.#options.clock.sleep(delayMs);
+        delayMs = Math.min(delayMs * 2, LIMITS.acquireRetryDelayMsMax);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const transactor = this.#transactor;
+    this.#transactor = undefined;
+    await transactor?.close().catch((error: unknown) => {
+      this.#logger.debug('transactor-close-failed', { error: describeError(error) });
+    });
+  }
+
+  #isOver(): boolean {
+    const { isDropped, isDraining, deliveries } = this.#lane;
+    return isDropped || (isDraining && deliveries.length === 0);
+  }
+
+  async #acquire(): Promise<void> {
+    this.#transactor ??= await this.#options.openTransactor(this.#lane.partition);
+    if (this.#lane.isDropped) return;
+    // An acquisition that outlives its lane would fence the partition's next owner, who would then
+    // have to take itself for the zombie; so the transactor is closed under it.
+    const stopWatching = this.#lane.onDrop(() => void this.close());
+    try {
+      const position = await this.#transactor.acquire();
+      const note = this.#transactor.note;
+      const memory = note === undefined ? undefined : FrameMemory.fromNote(note);
+      this.#lane.open(position, memory);
+    } finally {
+      stopWatching();
+    }
+  }
+
+  /** Commits when a transaction is full, when it is time, or when nothing more is under way. */
+  async #commitWhenDue(): Promise<void> {
+    const { clock } = this.#options;
+    const prefix = settledPrefix(this.#lane.deliveries);
+    if (prefix === undefined) return this.#lane.changed.wait();
+    const isFull = this.#lane.deliveries[prefix.count]?.outcome !== undefined;
+    const isIdle = prefix.count === this.#lane.deliveries.length;
+    const waitMs = this.#committedMs + LIMITS.transactionIntervalMs - clock.monotonicMs();
+    if (!isFull && !isIdle && waitMs > 0) return this.#lane.changed.wait({ clock, ms: waitMs });
+    await this.#commit(prefix);
+  }
+
+  async #commit(prefix: Prefix): Promise<void> {
+    const { clock, telemetry } = this.#options;
+    const memory = this.#lane.memory.copy();
+    for (const { identity } of this.#lane.deliveries.slice(0, prefix.count)) {
+      if (identity !== undefined) memory.add(identity);
+    }
+    const note = memory.toNote(LIMITS.positionNoteBytesMax);
+    const startMs = clock.monotonicMs();
+    await defined(this.#transactor, 'transactor').commit(prefix.records, prefix.nextOffset, note);
+    this.#committedMs = clock.monotonicMs();
+    telemetry.count('transactions');
+    telemetry.count('transaction-ms', this.#committedMs - startMs);
+    // Revoked while the transaction was under way: it counts, but the deliveries are gone.
+    if (!this.#lane.isDropped) this.#lane.commit(prefix.count);
+  }
+
+  /** Returns when another try may help; throws when it cannot. */
+  async #consider(error: unknown): Promise<void> {
+    this.#options.telemetry.count('transaction-failed');
+    this.#logger.warn('transaction-failed', { error: describeError(error) });
+    if (codeOf(error) === 'broker-fenced') {
+      // A process that was frozen learns of a rebalance from its next heartbeats: then the lane is
+      // dropped in this time, and all is well. If it is not, either an acquisition of an earlier
+      // owner came late, or the broker gave our transaction up: acquiring again is safe, since the
+      // position is read after it. Fenced once more, we are a zombie that the group does not know,
+      // and only a fresh start gets us out.
+      await this.#options.clock.sleep(LIMITS.fencedGraceMs);
+      if (!this.#lane.isDropped && ++this.#fencedCount > 1) throw error;
+    } else if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+  }
+}

@@ -1,0 +1,155 @@
+import { type BitstreamHeader, decodeBitstream } from '#codec/bitstream.ts';
+import { shortHash } from '#codec/tables.ts';
+import type { Bundle } from '#models/bundle.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import type { Logger } from '#runtime/log.ts';
+import { type Span, type Tracer, traceparentOf } from '#runtime/trace.ts';
+import { decodeFrame, type FrameRecord } from '#schemas/frame.ts';
+import type { Framing } from '#schemas/framing.ts';
+import type { Batcher } from './batch.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
+import type { Delivery, Outcome } from './delivery.ts';
+import type { Fetch, FetchedDelivery } from './fetch.ts';
+import type { Telemetry } from './telemetry.ts';
+
+export interface DecodeOptions {
+  readonly bundle: Bundle;
+  readonly framing: Framing;
+  readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tracer: Tracer;
+  readonly telemetry: Telemetry;
+}
+
+/** Decodes what was fetched, one record at a time, until fetch is closed. */
+export async function runDecode(fetch: Fetch, batcher: Batcher, options: DecodeOptions) {
+  for (;;) {
+    await batcher.room();
+    const fetched = await fetch.next();
+    if (fetched === undefined) break;
+    const decoded = await decodeDelivery(fetched, options);
+    if (decoded !== undefined) batcher.push(decoded);
+    // Decoding takes milliseconds of this thread; heartbeats and fetches come in between.
+    await new Promise(setImmediate);
+  }
+  batcher.close();
+}
+
+/** The latent of a delivery; undefined when it was settled (duplicate, dead letter) or dropped. */
+export async function decodeDelivery(
+  { lane, delivery }: FetchedDelivery,
+  options: DecodeOptions,
+): Promise<DecodedFrame | undefined> {
+  const { clock, logger, tracer, bundle } = options;
+  const spans = startSpans(delivery, tracer, clock);
+  try {
+    await learnSchema(delivery, options);
+    if (delivery.isDropped) return undefined;
+    const frame = decodeFrame(delivery.record.value, options.framing);
+    checkKey(delivery, frame);
+    delivery.identity = frame;
+    if (!lane.admit(frame)) {
+      delivery.settle({ kind: 'duplicate', records: [], counters: ['duplicate-frame'] });
+      return undefined;
+    }
+    return { ...decodeLatent(frame, bundle), delivery, ...spans.finish() };
+  } catch (error) {
+    if (!(error instanceof HalfsightError)) {
+      // Not an operating error: this record found a mistake of ours, which a person has to see.
+      logger.error('decode-crashed', {
+        error: describeError(error),
+        stack: (error as Error).stack,
+        partition: delivery.record.partition,
+        offset: delivery.record.offset,
+      });
+    }
+    spans.decode.fail(error);
+    delivery.settle(options.deadLetter(delivery, error));
+    return undefined;
+  } finally {
+    spans.decode.end();
+  }
+}
+
+/** The time in the lane's queue is the `fetch` span; both spans exist for sampled frames only. */
+function startSpans(delivery: Delivery, tracer: Tracer, clock: Clock) {
+  const { record, fetchTimeUs } = delivery;
+  const attributes = {
+    'messaging.system': 'kafka',
+    'messaging.destination.name': record.topic,
+    'messaging.destination.partition.id': String(record.partition),
+    'messaging.kafka.offset': record.offset,
+  };
+  const parent = traceparentOf(record.headers);
+  const options = { kind: 'consumer', startTimeUs: fetchTimeUs, attributes } as const;
+  const fetch: Span = tracer.start('fetch', { parent, ...options });
+  fetch.end();
+  const decode = tracer.start('decode', { parent: fetch.traceparent() });
+  const finish = () => ({ decodedTimeUs: clock.nowUs(), traceparent: decode.traceparent() });
+  return { decode, finish };
+}
+
+/** A registry that is away is no fault of the record: wait for it, for as long as it takes. */
+async function learnSchema(delivery: Delivery, options: DecodeOptions): Promise<void> {
+  const { value } = delivery.record;
+  while (value !== null && !delivery.isDropped) {
+    try {
+      return await options.framing.learn(value);
+    } catch (error) {
+      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+      options.logger.warn('schema-registry-away', { error: describeError(error) });
+      await options.clock.sleep(LIMITS.acquireRetryDelayMsMax);
+    }
+  }
+}
+
+/**
+ * Results go to the partition of the camera id. A record under another key would put one camera's
+ * results into two partitions, and their order would be gone.
+ */
+function checkKey({ record }: Delivery, { cameraId }: FrameRecord): void {
+  if (record.key === cameraId) return;
+  throw new HalfsightError(
+    'record-malformed',
+    `frame record of camera ${cameraId} has the key ${JSON.stringify(record.key)}.`,
+    { advice: 'The key of a frame record must be its camera id.' },
+  );
+}
+
+function decodeLatent({ bitstream, ...frame }: FrameRecord, bundle: Bundle) {
+  const { input } = bundle.manifest;
+  if (frame.inputWidth !== input.width || frame.inputHeight !== input.height) {
+    throw new HalfsightError(
+      'bitstream-shape-mismatch',
+      `frame was encoded for an input of ${frame.inputWidth}x${frame.inputHeight}; bundle ` +
+        `${bundle.manifest.name} has ${input.width}x${input.height}.`,
+      { advice: 'Give the camera agent the same bundle.' },
+    );
+  }
+  const { latent, header } = decodeBitstream(
+    bitstream,
+    (hash) => bundle.tablesByHash.get(hash),
+    bundle.latentShape(),
+  );
+  checkRatePoint(frame.ratePoint, header, bundle);
+  return { frame, latent, bitstreamBytes: bitstream.length, tableHash: header.tableHash };
+}
+
+/** The body undoes the scaling of the rate point: with another one, results would be nonsense. */
+function checkRatePoint(ratePoint: number, header: BitstreamHeader, bundle: Bundle): void {
+  if (header.ratePoint !== ratePoint) {
+    const message = `frame record says rate point ${ratePoint}, its bitstream ${header.ratePoint}.`;
+    throw new HalfsightError('record-malformed', message);
+  }
+  const tables = bundle.tablesByRatePoint[ratePoint];
+  if (tables !== undefined && shortHash(tables.hash) === header.tableHash) return;
+  throw new HalfsightError(
+    'bitstream-tables-unknown',
+    `the bitstream was coded with tables ${header.tableHash}, which are not those of rate point ` +
+      `${ratePoint} of bundle ${bundle.manifest.name}.`,
+    { advice: 'Run the bundle that the camera agent runs.' },
+  );
+}

@@ -1,0 +1,57 @@
+import { assert } from '#runtime/assert.ts';
+import type { IncomingRecord, OutgoingRecord } from '#runtime/broker.ts';
+import type { FrameIdentity } from '#schemas/frame.ts';
+import type { CounterName } from './telemetry.ts';
+
+/**
+ * How the processing of one record ended. `records` are what a transaction has to write for it,
+ * ready encoded, so that a failed transaction is repeated without computing anything again.
+ */
+export interface Outcome {
+  readonly kind: 'results' | 'dead-letter' | 'duplicate';
+  readonly records: readonly OutgoingRecord[];
+  /** Counted once, when the outcome is committed. */
+  readonly counters: readonly CounterName[];
+  /** Called once, when the outcome is committed or its generation is gone. */
+  readonly onEnd?: (committed: boolean) => void;
+}
+
+/** One fetched record on its way: the record and its outcome, which is set once. */
+export class Delivery {
+  readonly record: IncomingRecord;
+  readonly bytes: number;
+  /** When it was fetched; the start of its trace in this process. */
+  readonly fetchTimeUs: number;
+  /** Which frame it turned out to be; undefined before decoding, and for ever for most poison. */
+  identity: FrameIdentity | undefined;
+  readonly #onSettled: () => void;
+  #outcome: Outcome | undefined;
+  #isDropped = false;
+
+  constructor(record: IncomingRecord, fetchTimeUs: number, onSettled: () => void) {
+    this.record = record;
+    this.bytes = record.value?.length ?? 0;
+    this.fetchTimeUs = fetchTimeUs;
+    this.#onSettled = onSettled;
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
+  }
+
+  /** Its generation is over: whoever works on it may stop, and what comes of it is ignored. */
+  get isDropped(): boolean {
+    return this.#isDropped;
+  }
+
+  drop(): void {
+    this.#isDropped = true;
+  }
+
+  settle(outcome: Outcome): void {
+    assert(this.#outcome === undefined, `offset ${this.record.offset} was settled twice`);
+    this.#outcome = outcome;
+    if (this.#isDropped) outcome.onEnd?.(false);
+    else this.#onSettled();
+  }
+}

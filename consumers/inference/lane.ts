@@ -1,0 +1,204 @@
+import { assert } from '#runtime/assert.ts';
+import type { IncomingRecord } from '#runtime/broker.ts';
+import type { FrameIdentity } from '#schemas/frame.ts';
+import type { FrameMemory } from './dedupe.ts';
+import { Delivery } from './delivery.ts';
+import { Signal } from './signal.ts';
+import type { Telemetry } from './telemetry.ts';
+
+export interface LaneOptions {
+  readonly partition: number;
+  readonly generation: number;
+  /** What is known of the frames below the committed position. */
+  readonly memory: FrameMemory;
+  readonly telemetry: Telemetry;
+  readonly nowUs: () => number;
+  /** Something can be decoded, or space became free. */
+  readonly onChange: () => void;
+}
+
+/**
+ * One input partition during one generation of the group: its records from fetch to commit, in
+ * offset order.
+ *
+ *   acquiring --(open: position known)--> open --(commit failed: open again)--> open
+ *       |                                  |
+ *       +-------- (drop: rebalance, revocation, stop) -----> dropped
+ *
+ * While acquiring, records wait. A dropped lane takes nothing, hands out nothing and commits
+ * nothing; its partition, if it is still ours, has a new lane and is fetched again.
+ *
+ *   committed | uncommitted: settled or not, all handed to decode | waiting for decode
+ *             ^ first delivery                                    ^ decodeIndex
+ */
+export class Lane {
+  readonly partition: number;
+  readonly generation: number;
+  /** Wakes the commit loop. */
+  readonly changed = new Signal();
+  readonly #options: LaneOptions;
+  /** Frames up to the committed position, and up to the last decoded record. */
+  #committed: FrameMemory;
+  #decoded: FrameMemory;
+  #deliveries: Delivery[] = [];
+  #decodeIndex = 0;
+  #bytes = 0;
+  #offsetLast = -1;
+  #position: number | undefined;
+  #state: 'acquiring' | 'open' | 'dropped' = 'acquiring';
+  #isDraining = false;
+  readonly #dropWatchers = new Set<() => void>();
+
+  constructor(options: LaneOptions) {
+    this.partition = options.partition;
+    this.generation = options.generation;
+    this.#options = options;
+    this.#committed = options.memory;
+    this.#decoded = options.memory.copy();
+  }
+
+  get isDropped(): boolean {
+    return this.#state === 'dropped';
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Not yet committed, in offset order. */
+  get deliveries(): readonly Delivery[] {
+    return this.#deliveries;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Frames up to the committed position. */
+  get memory(): FrameMemory {
+    return this.#committed;
+  }
+
+  push(records: readonly IncomingRecord[]): void {
+    if (this.#state === 'dropped' || this.#isDraining) return;
+    const { telemetry, nowUs, onChange } = this.#options;
+    const fetchTimeUs = nowUs();
+    for (const record of records) {
+      if (record.offset <= this.#offsetLast) continue;
+      this.#offsetLast = record.offset;
+      const delivery = new Delivery(record, fetchTimeUs, () => this.changed.raise());
+      telemetry.count('frames-fetched');
+      telemetry.count('frame-bytes-fetched', delivery.bytes);
+      this.#deliveries.push(delivery);
+      this.#bytes += delivery.bytes;
+    }
+    if (this.#position !== undefined) this.#dropBelow(this.#position);
+    onChange();
+  }
+
+  /**
+   * The position is ours from here; `position` is undefined when nothing was ever committed. Called
+   * again after a failed commit, when it tells whether that commit took place after all.
+   */
+  open(position: number | undefined, memory: FrameMemory | undefined): void {
+    if (this.#state === 'dropped') return;
+    if (memory !== undefined) this.#committed = memory;
+    if (this.#state === 'acquiring') this.#decoded = this.#committed.copy();
+    this.#state = 'open';
+    this.#position = position;
+    if (position !== undefined) this.#dropBelow(position);
+    this.#options.onChange();
+  }
+
+  /** The next record to decode. */
+  next(): Delivery | undefined {
+    if (this.#state !== 'open' || this.#isDraining) return undefined;
+    const delivery = this.#deliveries[this.#decodeIndex];
+    if (delivery !== undefined) this.#decodeIndex++;
+    return delivery;
+  }
+
+  /** False when this frame was processed before; asked once per record, in offset order. */
+  admit(identity: FrameIdentity): boolean {
+    if (this.#decoded.has(identity)) return false;
+    this.#decoded.add(identity);
+    return true;
+  }
+
+  /** The first `count` deliveries are committed. */
+  commit(count: number): void {
+    const committed = this.#deliveries.slice(0, count);
+    assert(committed.length === count && count <= this.#decodeIndex, 'committed what is not there');
+    for (const { identity, outcome, bytes } of committed) {
+      assert(outcome !== undefined, 'committed what is not settled');
+      if (identity !== undefined) this.#committed.add(identity);
+      for (const name of outcome.counters) this.#options.telemetry.count(name);
+      outcome.onEnd?.(true);
+      this.#bytes -= bytes;
+    }
+    const last = committed[count - 1];
+    if (last !== undefined) this.#position = last.record.offset + 1;
+    this.#deliveries = this.#deliveries.slice(count);
+    this.#decodeIndex -= count;
+    this.#options.onChange();
+  }
+
+  /**
+   * Lets go of what is not being decoded yet (its next owner fetches it again) and takes no more,
+   * so that the lane runs empty in the time of what is under way.
+   */
+  drain(): void {
+    this.#isDraining = true;
+    this.#discard(this.#decodeIndex);
+    this.changed.raise();
+  }
+
+  drop(): void {
+    if (this.#state === 'dropped') return;
+    this.#state = 'dropped';
+    this.#discard(0);
+    this.#decodeIndex = 0;
+    this.changed.raise();
+    for (const watcher of this.#dropWatchers) watcher();
+  }
+
+  /** Calls `action` if the lane is dropped before the returned function is called. */
+  onDrop(action: () => void): () => void {
+    this.#dropWatchers.add(action);
+    return () => this.#dropWatchers.delete(action);
+  }
+
+  #discard(from: number): void {
+    for (const delivery of this.#deliveries.splice(from)) this.#release(delivery);
+    this.#options.onChange();
+  }
+
+  #release(delivery: Delivery): void {
+    this.#bytes -= delivery.bytes;
+    delivery.drop();
+    delivery.outcome?.onEnd?.(false);
+  }
+
+  /**
+   * Deliveries below the position were committed: earlier, or by a commit whose answer was lost.
+   */
+  #dropBelow(position: number): void {
+    let count = 0;
+    for (const delivery of this.#deliveries) {
+      if (delivery.record.offset >= position) break;
+      count++;
+    }
+    if (count === 0) return;
+    for (const delivery of this.#deliveries.splice(0, count)) {
+      const { identity, outcome } = delivery;
+      if (identity !== undefined) this.#committed.add(identity);
+      // Settled ones are results of ours that did get through; the others are not ours.
+      for (const name of outcome?.counters ?? []) this.#options.telemetry.count(name);
+      if (outcome === undefined) this.#options.telemetry.count('frames-already-committed');
+      this.#bytes -= delivery.bytes;
+      delivery.drop();
+      outcome?.onEnd?.(true);
+    }
+    this.#decodeIndex = Math.max(0, this.#decodeIndex - count);
+  }
+}

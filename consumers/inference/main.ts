@@ -1,0 +1,81 @@
+import { loadBundle } from '#models/bundle.ts';
+import type { Broker } from '#runtime/broker.ts';
+import { type Clock, systemClock } from '#runtime/clock.ts';
+import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { aborted, type Lifecycle, runProcess } from '#runtime/lifecycle.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import { createLogger } from '#runtime/log.ts';
+import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
+import { startTracing } from '#runtime/trace.ts';
+import type { Framing } from '#schemas/framing.ts';
+import { openFraming } from '#schemas/open-framing.ts';
+import { assemble } from './assemble.ts';
+import { forkEngine } from './engine-channel.ts';
+import { type InferenceSettings, inferenceSettings } from './settings.ts';
+import { logTelemetry, Telemetry } from './telemetry.ts';
+
+/**
+ * The inference consumer; the way of a frame is in pipeline.ts. Settings come from the environment,
+ * see runtime/settings.ts.
+ *
+ *     node consumers/inference/main.ts
+ */
+const environment = readEnvironment();
+const rootLogger = createLogger({ level: environment.logLevel, format: environment.logFormat });
+
+await runProcess(rootLogger, async ({ stopping, logger }) => {
+  const bundle = await loadBundle(environment.bundleDirectory);
+  const settings = inferenceSettings(environment, bundle);
+  const clock = systemClock;
+  const broker = openKafka(brokerSettings(environment, 'inference'), { clock, logger });
+  const framing = await connect(broker, settings, { stopping, clock, logger });
+  if (framing !== undefined) {
+    const tracing = await startTracing('halfsight-inference', environment);
+    const { tracer } = tracing;
+    const telemetry = new Telemetry();
+    const failure = Promise.withResolvers<never>();
+    const parts = { settings, bundle, broker, framing, clock, logger, tracer, telemetry };
+    const pipeline = assemble({ ...parts, spawnEngine: forkEngine, onFailed: failure.reject });
+    const started = pipeline.start(failure.reject);
+    await Promise.race([started, aborted(stopping), failure.promise]);
+    const stopFigures = logTelemetry(telemetry, clock, logger);
+    logger.info('consumer-started', {
+      group: settings.groupId,
+      bundle: `${bundle.manifest.name} ${bundle.manifest.version}`,
+      heads: settings.engine.heads.join(','),
+      provider: settings.engine.provider,
+      topic: settings.topics.frames.name,
+    });
+    await Promise.race([aborted(stopping), failure.promise]);
+    stopFigures();
+    await Promise.race([pipeline.drain(), failure.promise]);
+    logger.info('figures', telemetry.snapshot());
+    await tracing.stop();
+  }
+  await broker.close();
+});
+
+/**
+ * Waits for the brokers (and the schema registry) for as long as it takes. A topic that is missing
+ * is told now. Undefined when asked to stop meanwhile.
+ */
+async function connect(
+  broker: Broker,
+  { topics, engine }: InferenceSettings,
+  { stopping, clock, logger }: Omit<Lifecycle, 'stop'> & { readonly clock: Clock },
+): Promise<Framing | undefined> {
+  const results = engine.heads.map((task) => topics.results[task]);
+  while (!stopping.aborted) {
+    try {
+      const used = [topics.frames, topics.deadLetters, ...results];
+      for (const { name } of used) await broker.partitionCount(name);
+      return await openFraming(environment.schemaRegistryUrl, topics);
+    } catch (error) {
+      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+      logger.warn('consumer-waits', { error: describeError(error) });
+      await clock.sleep(LIMITS.acquireRetryDelayMsMax, stopping);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,67 @@
+import type { Consumer } from '#runtime/broker.ts';
+import { type Clock, withTimeout } from '#runtime/clock.ts';
+import { HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import type { Batcher } from './batch.ts';
+import type { Committer } from './commit.ts';
+import type { Engine } from './engine.ts';
+import type { Fetch } from './fetch.ts';
+
+/** The stages of the inference consumer, in the order in which a record passes them. */
+export interface Stages {
+  /** fetch.ts, lane.ts: records become deliveries, in one lane per partition. */
+  readonly fetch: Fetch;
+  /** decode.ts: deliveries become latents; poison becomes dead letters, repeats become nothing. */
+  readonly decode: (from: Fetch, to: Batcher) => Promise<void>;
+  /** batch.ts: latents of all cameras become batches. */
+  readonly batch: Batcher;
+  /**
+   * infer.ts, engine.ts, heads/: the body once, then each head; publish.ts: findings become
+   * records.
+   */
+  readonly infer: (from: Batcher, engine: Engine) => Promise<void>;
+  readonly engine: Engine;
+  /** commit.ts: records of all heads and the position go to Kafka in one transaction. */
+  readonly commit: Committer;
+  readonly consumer: Consumer;
+}
+
+/** The route of a frame through the inference consumer. */
+export class Pipeline {
+  readonly #stages: Stages;
+  readonly #clock: Clock;
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(stages: Stages, clock: Clock) {
+    this.#stages = stages;
+    this.#clock = clock;
+  }
+
+  /** `onFailed` is called when a stage ends that should not. */
+  async start(onFailed: (error: unknown) => void): Promise<void> {
+    const { fetch, decode, batch, infer, engine, consumer } = this.#stages;
+    await engine.open();
+    const inferring = Array.from({ length: LIMITS.batchesInEngineMax }, () => infer(batch, engine));
+    this.#work = Promise.all([decode(fetch, batch), ...inferring]);
+    this.#work.catch(onFailed);
+    await consumer.start(fetch);
+  }
+
+  /** Finishes and commits what is under way, leaves the group, and only then ends the engine. */
+  async drain(): Promise<void> {
+    const { fetch, engine, commit, consumer } = this.#stages;
+    fetch.drain();
+    const finished = Promise.all([this.#work, commit.idle()]);
+    const tooLong = () =>
+      new HalfsightError('shutdown-timeout', 'what is under way takes too long.');
+    // What is not committed by then is not lost: whoever gets the partitions computes it again.
+    await withTimeout(this.#clock, LIMITS.inferenceDrainTimeoutMs, finished, tooLong).finally(
+      async () => {
+        fetch.close();
+        await commit.idle();
+        await consumer.stop();
+        await engine.close();
+      },
+    );
+  }
+}

@@ -1,0 +1,107 @@
+import type { Bundle } from '#models/bundle.ts';
+import type { OutgoingRecord } from '#runtime/broker.ts';
+import { TRACEPARENT_HEADER, type Tracer } from '#runtime/trace.ts';
+import { frameId } from '#schemas/frame.ts';
+import type { Framing } from '#schemas/framing.ts';
+import { encodeResult, type Result, type ResultEnvelope, type Task } from '#schemas/result.ts';
+import type { TopicTable } from '#schemas/topics.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
+import type { Outcome } from './delivery.ts';
+import type { Interval } from './engine-protocol.ts';
+import type { Finding } from './heads/head.ts';
+
+export interface PublishOptions {
+  readonly bundle: Bundle;
+  readonly framing: Framing;
+  readonly topics: TopicTable;
+  readonly tracer: Tracer;
+}
+
+/** What the engine found in one frame. */
+export interface FrameFindings {
+  readonly findings: readonly Finding[];
+  /** When each of them was computed. */
+  readonly intervals: readonly Interval[];
+  /** Of the span that led here; undefined when the frame is not sampled. */
+  readonly traceparent: string | undefined;
+}
+
+/**
+ * The results of one frame, one per active head, as the records that its transaction writes. A head
+ * that found nothing says so in an empty result.
+ */
+export function resultsOutcome(
+  decoded: DecodedFrame,
+  found: FrameFindings,
+  options: PublishOptions,
+): Outcome {
+  const span = options.tracer.start('publish', { kind: 'producer', parent: found.traceparent });
+  const traceparent = span.traceparent();
+  const headers = {
+    'frame-id': frameId(decoded.frame),
+    ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
+  };
+  try {
+    const records = found.findings.map((finding, index): OutgoingRecord => {
+      const inferTimeUs = found.intervals[index]?.endUs ?? decoded.decodedTimeUs;
+      const envelope = envelopeOf(decoded, finding.task, inferTimeUs, options.bundle);
+      const value = encodeResult(resultOf(envelope, finding), options.framing);
+      const topic = options.topics.results[finding.task].name;
+      return { topic, key: decoded.frame.cameraId, value, headers };
+    });
+    return {
+      kind: 'results',
+      records,
+      counters: found.findings.map(({ task }) => `results-${task}` as const),
+      onEnd: (isCommitted) => {
+        span.set('halfsight.committed', isCommitted);
+        span.end();
+      },
+    };
+  } catch (error) {
+    span.fail(error);
+    span.end();
+    throw error;
+  }
+}
+
+function resultOf(envelope: ResultEnvelope, finding: Finding): Result {
+  switch (finding.task) {
+    case 'classification':
+      return { ...envelope, ...finding };
+    case 'detection':
+      return { ...envelope, ...finding, bboxFormat: 'xyxy_normalized' };
+    case 'segmentation':
+      return { ...envelope, ...finding, maskFrame: 'source' };
+  }
+}
+
+function envelopeOf(
+  { frame, tableHash, bitstreamBytes }: DecodedFrame,
+  task: Task,
+  inferTimeUs: number,
+  { manifest, digest }: Bundle,
+): ResultEnvelope {
+  return {
+    cameraId: frame.cameraId,
+    epoch: frame.epoch,
+    sequence: frame.sequence,
+    captureTimeUs: frame.captureTimeUs,
+    timeSource: frame.timeSource,
+    encodeTimeUs: frame.encodeTimeUs,
+    inferTimeUs,
+    sourceWidth: frame.sourceWidth,
+    sourceHeight: frame.sourceHeight,
+    status: 'ok',
+    lineage: {
+      bundleName: manifest.name,
+      bundleVersion: manifest.version,
+      bundleDigest: digest,
+      headTask: task,
+      headVersion: manifest.heads.find((head) => head.task === task)?.version ?? '',
+      ratePoint: frame.ratePoint,
+      tableHash,
+      bitstreamBytes,
+    },
+  };
+}

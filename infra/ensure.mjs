@@ -1,0 +1,161 @@
+/**
+ * Runs before `npm start`, `npm test` and the other scripts, and makes a bare clone ready for them:
+ * npm packages from the lock file, and the programs that no npm package brings.
+ *
+ *   node infra/ensure.mjs start | test | packages
+ *
+ * Plain JavaScript, with nothing but Node's own modules, because it runs on whatever Node the
+ * machine has (18 or newer), before node_modules, and so before Node 24, is there.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const JAVA_MAJOR_MIN = 17;
+
+/** How each package manager calls what brings a program. */
+const PACKAGES = {
+  java: { apt: 'openjdk-17-jre-headless', brew: 'openjdk@21', name: 'Java 17 or newer' },
+  mvn: { apt: 'maven', brew: 'maven', name: 'Maven' },
+  'redis-server': { apt: 'redis-server', brew: 'redis', name: 'redis-server' },
+  ffmpeg: { apt: 'ffmpeg', brew: 'ffmpeg', name: 'ffmpeg' },
+};
+
+/** Debian 12 has 17, later ones only newer; the first that apt knows is taken. */
+const JAVA_PACKAGES = [
+  'openjdk-17-jre-headless',
+  'openjdk-21-jre-headless',
+  'default-jre-headless',
+];
+
+/** Tests bring their own servers, always; `start` only those that the environment does not name. */
+export function programsNeeded(command, environment) {
+  if (command === 'packages') return [];
+  const isTest = command === 'test';
+  return [
+    ...(isTest || !environment.KAFKA_BROKERS ? ['java', 'mvn'] : []),
+    ...(isTest || !environment.REDIS_URL ? ['redis-server'] : []),
+    'ffmpeg',
+  ];
+}
+
+/** The major version in what `java -version` prints: `"17.0.15"` is 17, `"1.8.0_402"` is 8. */
+export function javaMajor(output) {
+  const match = /version "(?:1\.)?(\d+)/.exec(output);
+  return match ? Number(match[1]) : undefined;
+}
+
+/**
+ * Whether node_modules is what the lock file asks for: we installed from this very lock file, or
+ * somebody ran npm by hand after the lock file was last written. npm writes its own list
+ * (node_modules/.package-lock.json) last, so an install that was cut short does not count.
+ */
+export function packagesAreFresh({ lockHash, stamp, lockTimeMs, installedTimeMs }) {
+  if (installedTimeMs === undefined) return false;
+  return stamp === lockHash || (stamp === undefined && installedTimeMs >= lockTimeMs);
+}
+
+/** The one line for whoever has to install programs by hand. */
+export function installAdvice(missing, { platform, hasApt }) {
+  const names = missing.map((program) => PACKAGES[program].name).join(', ');
+  const packages = (manager) => missing.map((program) => PACKAGES[program][manager]).join(' ');
+  if (hasApt) return `Missing: ${names}. Type: sudo apt-get install -y ${packages('apt')}`;
+  if (platform === 'darwin') return `Missing: ${names}. Type: brew install ${packages('brew')}`;
+  return `Missing: ${names}. Install them so that ${missing.join(', ')} can be found on PATH.`;
+}
+
+/**
+ * PATH without the folders of this clone, which npm put there: `npm ci` removes node_modules first,
+ * and must not run on the very Node that it removes.
+ */
+export function pathOutside(path, root) {
+  return path
+    .split(delimiter)
+    .filter((directory) => !directory.startsWith(root))
+    .join(delimiter);
+}
+
+function say(line) {
+  process.stdout.write(`${line}\n`);
+}
+
+function fail(line) {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+}
+
+function ensurePackages() {
+  const modules = join(ROOT, 'node_modules');
+  const stampFile = join(modules, '.halfsight-lock');
+  const lockFile = join(ROOT, 'package-lock.json');
+  const lockHash = createHash('sha256').update(readFileSync(lockFile)).digest('hex');
+  const stamp = existsSync(stampFile) ? readFileSync(stampFile, 'utf8') : undefined;
+  const fresh = packagesAreFresh({
+    lockHash,
+    stamp,
+    lockTimeMs: statSync(lockFile).mtimeMs,
+    installedTimeMs: statSync(join(modules, '.package-lock.json'), { throwIfNoEntry: false })
+      ?.mtimeMs,
+  });
+  if (!fresh) {
+    say('installing npm packages (npm ci) ...');
+    const options = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+    const run = spawnSync('npm', ['ci', ...options], {
+      cwd: ROOT,
+      stdio: 'inherit',
+      env: { ...process.env, PATH: pathOutside(process.env.PATH ?? '', ROOT) },
+    });
+    if (run.status !== 0) fail('npm ci failed: see above. Without it nothing here can run.');
+  }
+  if (stamp !== lockHash) writeFileSync(stampFile, lockHash);
+}
+
+function isOnPath(program) {
+  const directories = (process.env.PATH ?? '').split(delimiter);
+  return directories.some((directory) => existsSync(join(directory, program)));
+}
+
+function isMissing(program) {
+  if (!isOnPath(program)) return true;
+  if (program !== 'java') return false;
+  const run = spawnSync('java', ['-version'], { encoding: 'utf8' });
+  return (javaMajor(`${run.stderr}${run.stdout}`) ?? 0) < JAVA_MAJOR_MIN;
+}
+
+function ensurePrograms(programs) {
+  const missing = programs.filter(isMissing);
+  if (missing.length === 0) return;
+  const hasApt = isOnPath('apt-get');
+  const advice = installAdvice(missing, { platform: process.platform, hasApt });
+  if (!hasApt || process.getuid?.() !== 0) fail(advice);
+  say(`installing ${missing.join(', ')} with apt-get (about a minute) ...`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args) =>
+    spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+      encoding: 'utf8',
+      env: environment,
+    });
+  // One unreachable mirror among several fails the update, yet the lists may do; install decides.
+  apt('update');
+  const java = JAVA_PACKAGES.find((name) => apt('install', '-y', '--simulate', name).status === 0);
+  const packages = missing.map((program) =>
+    program === 'java' && java !== undefined ? java : PACKAGES[program].apt,
+  );
+  const run = apt('install', '-y', '--no-install-recommends', ...packages);
+  if (run.status !== 0) process.stderr.write(`${run.stdout}${run.stderr}`);
+  const stillMissing = missing.filter(isMissing);
+  if (stillMissing.length > 0) fail(`apt-get did not bring everything. ${advice}`);
+}
+
+const isMain = process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+if (isMain) {
+  const command = process.argv[2] ?? '';
+  if (!['start', 'test', 'packages'].includes(command)) {
+    fail('usage: node infra/ensure.mjs start | test | packages');
+  }
+  ensurePackages();
+  ensurePrograms(programsNeeded(command, process.env));
+}

@@ -1,0 +1,20 @@
+import type { Broker, TopicDifference } from '#runtime/broker.ts';
+import { type TopicTable, topicSpecs } from '#schemas/topics.ts';
+
+/** Makes the broker's topics what the table says; one line for each thing that differed. */
+export async function createTopics(broker: Broker, topics: TopicTable): Promise<string[]> {
+  const differences = await broker.ensureTopics(topicSpecs(topics));
+  return differences.map(describe);
+}
+
+function describe({ topic, setting, wanted, found, action }: TopicDifference): string {
+  const was = found === undefined ? '' : ` (was ${found})`;
+  switch (action) {
+    case 'created':
+      return `created  ${topic}`;
+    case 'altered':
+      return `altered  ${topic}: ${setting} = ${wanted}${was}`;
+    case 'manual':
+      return `differs  ${topic}: ${setting} is ${found}, the table says ${wanted}: do that by hand`;
+  }
+}

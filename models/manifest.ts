@@ -1,0 +1,361 @@
+import { HalfsightError } from '#runtime/errors.ts';
+
+/** `bundle.json`: what a bundle is and which files it has. Needs no ONNX Runtime. */
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly license: string;
+  readonly created: string;
+  readonly input: InputSpec;
+  readonly latent: LatentSpec;
+  readonly encoder: EncoderSpec;
+  readonly tables: { readonly file: string };
+  /** In order of their index; 0 is the finest. */
+  readonly ratePoints: readonly RatePoint[];
+  readonly defaultRatePoint: number;
+  readonly body: BodySpec;
+  readonly heads: readonly Head[];
+  /** Every file of the bundle but bundle.json. */
+  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+}
+
+/** uint8 RGB, rows from the top; the picture is scaled to fit and the rest is filled. */
+export interface InputSpec {
+  readonly width: number;
+  readonly height: number;
+  readonly letterbox: {
+    readonly anchor: 'centre';
+    readonly fill: readonly [number, number, number];
+  };
+}
+
+export interface LatentSpec {
+  readonly channels: number;
+  /** Input pixels a latent cell, in both directions. */
+  readonly stride: number;
+}
+
+/** Values are names of the ONNX file's tensors. */
+export interface EncoderSpec {
+  readonly file: string;
+  readonly image: string;
+  readonly ratePoint: string;
+  readonly latent: string;
+}
+
+export interface RatePoint {
+  readonly index: number;
+  readonly name: string;
+  /** SHA-256 of its probability tables, hex; see codec/tables.ts. */
+  readonly tableHash: string;
+  readonly typicalBytes: number;
+}
+
+export interface BodySpec {
+  readonly file: string;
+  readonly latent: string;
+  readonly ratePoint: string;
+  /** Names of the outputs that heads take as inputs. */
+  readonly features: readonly string[];
+}
+
+interface HeadBase {
+  readonly version: string;
+  readonly file: string;
+  /** Names of features, and `content`: the picture's place in the input, as fractions. */
+  readonly inputs: readonly string[];
+  /** File with a JSON list of names; the class id is the index. */
+  readonly labels: string;
+}
+
+export interface ClassificationHead extends HeadBase {
+  readonly task: 'classification';
+  readonly outputs: { readonly probabilities: string };
+  readonly topK: number;
+}
+
+export interface DetectionHead extends HeadBase {
+  readonly task: 'detection';
+  readonly outputs: { readonly boxes: string; readonly scores: string; readonly classes: string };
+  readonly scoreMin: number;
+  /** Boxes of one class that overlap more are one object. */
+  readonly iouMax: number;
+}
+
+export interface SegmentationHead extends HeadBase {
+  readonly task: 'segmentation';
+  readonly outputs: { readonly classMap: string };
+  /** Class id that gets no mask. */
+  readonly background: number;
+}
+
+export type Head = ClassificationHead | DetectionHead | SegmentationHead;
+
+const FORMAT = 'halfsight-bundle/1';
+/** A side or a count that no real bundle reaches; keeps nonsense out of allocations. */
+const COUNT_MAX = 65_535;
+
+/** Throws `bundle-invalid` naming the key that is wrong. Keys that it does not know are ignored. */
+export function parseManifest(json: unknown): Manifest {
+  const root = new Section(json, '');
+  const format = root.text('format');
+  if (format !== FORMAT) root.refuse('format', `"${format}", and this program reads "${FORMAT}"`);
+  const manifest: Manifest = {
+    name: root.text('name'),
+    version: root.text('version'),
+    description: root.text('description'),
+    license: root.text('license'),
+    created: root.text('created'),
+    input: parseInput(root.section('input')),
+    latent: parseLatent(root.section('latent')),
+    encoder: parseEncoder(root.section('encoder')),
+    tables: { file: root.section('tables').file('file') },
+    ratePoints: root.sections('ratePoints').map(parseRatePoint),
+    defaultRatePoint: root.integer('defaultRatePoint', 0, 255),
+    body: parseBody(root.section('body')),
+    heads: root.sections('heads').map(parseHead),
+    files: parseFiles(root.section('files')),
+  };
+  checkReferences(root, manifest);
+  return manifest;
+}
+
+/** Files that the manifest speaks of, bundle.json aside. */
+export function filesOf(manifest: Manifest): string[] {
+  const { encoder, tables, body, heads } = manifest;
+  return [
+    encoder.file,
+    tables.file,
+    body.file,
+    ...heads.flatMap(({ file, labels }) => [file, labels]),
+  ];
+}
+
+function parseInput(section: Section): InputSpec {
+  section.constant('layout', 'NHWC');
+  section.constant('dtype', 'uint8');
+  section.constant('colour', 'RGB');
+  const letterbox = section.section('letterbox');
+  letterbox.constant('anchor', 'centre');
+  const [red, green, blue] = letterbox.integers('fill', 3, 255) as [number, number, number];
+  return {
+    width: section.integer('width', 1, COUNT_MAX),
+    height: section.integer('height', 1, COUNT_MAX),
+    letterbox: { anchor: 'centre', fill: [red, green, blue] },
+  };
+}
+
+function parseLatent(section: Section): LatentSpec {
+  section.constant('dtype', 'int32');
+  return {
+    channels: section.integer('channels', 1, COUNT_MAX),
+    stride: section.integer('stride', 1, COUNT_MAX),
+  };
+}
+
+function parseEncoder(section: Section): EncoderSpec {
+  return {
+    file: section.file('file'),
+    image: section.text('image'),
+    ratePoint: section.text('ratePoint'),
+    latent: section.text('latent'),
+  };
+}
+
+function parseRatePoint(section: Section, position: number): RatePoint {
+  return {
+    index: section.integer('index', position, position),
+    name: section.text('name'),
+    tableHash: section.digest('tableHash'),
+    typicalBytes: section.number('typicalBytes', 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function parseBody(section: Section): BodySpec {
+  return {
+    file: section.file('file'),
+    latent: section.text('latent'),
+    ratePoint: section.text('ratePoint'),
+    features: section.texts('features'),
+  };
+}
+
+function parseHead(section: Section): Head {
+  const base: HeadBase = {
+    version: section.text('version'),
+    file: section.file('file'),
+    inputs: section.texts('inputs'),
+    labels: section.file('labels'),
+  };
+  const task = section.text('task');
+  const outputs = section.section('outputs');
+  switch (task) {
+    case 'classification':
+      return {
+        ...base,
+        task,
+        outputs: { probabilities: outputs.text('probabilities') },
+        topK: section.integer('topK', 1, COUNT_MAX),
+      };
+    case 'detection':
+      return {
+        ...base,
+        task,
+        outputs: {
+          boxes: outputs.text('boxes'),
+          scores: outputs.text('scores'),
+          classes: outputs.text('classes'),
+        },
+        scoreMin: section.number('scoreMin', 0, 1),
+        iouMax: section.number('iouMax', 0, 1),
+      };
+    case 'segmentation':
+      return {
+        ...base,
+        task,
+        outputs: { classMap: outputs.text('classMap') },
+        background: section.integer('background', 0, COUNT_MAX),
+      };
+    default:
+      return section.refuse('task', `"${task}", which is no task of this program`);
+  }
+}
+
+function parseFiles(section: Section): Manifest['files'] {
+  const entries = section.keys().map((name) => {
+    section.checkFileName(name, name);
+    const entry = section.section(name);
+    const bytes = entry.integer('bytes', 0, Number.MAX_SAFE_INTEGER);
+    return [name, { sha256: entry.digest('sha256'), bytes }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What one key says about another. */
+function checkReferences(root: Section, manifest: Manifest): void {
+  const { input, latent, ratePoints, defaultRatePoint, body, heads, files } = manifest;
+  for (const file of filesOf(manifest)) {
+    if (!Object.hasOwn(files, file)) root.refuse('files', `without "${file}", which is used`);
+  }
+  if (input.width % latent.stride !== 0 || input.height % latent.stride !== 0) {
+    const size = `${input.width}x${input.height}`;
+    root.refuse('latent.stride', `${latent.stride}, which does not divide the input of ${size}`);
+  }
+  if (ratePoints.length === 0) root.refuse('ratePoints', 'empty');
+  if (defaultRatePoint >= ratePoints.length) {
+    root.refuse('defaultRatePoint', `${defaultRatePoint} of ${ratePoints.length} rate points`);
+  }
+  if (heads.length === 0) root.refuse('heads', 'empty');
+  heads.forEach((head, index) => {
+    const key = `heads[${index}]`;
+    if (heads.findIndex(({ task }) => task === head.task) !== index) {
+      root.refuse(`${key}.task`, `"${head.task}", which another head has`);
+    }
+    for (const name of head.inputs) {
+      if (name === 'content' || body.features.includes(name)) continue;
+      root.refuse(`${key}.inputs`, `with "${name}", which the body does not make`);
+    }
+  });
+}
+
+/** An object of the manifest that knows its path, so that every error names the key. */
+class Section {
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #path: string;
+
+  constructor(json: unknown, path: string) {
+    this.#path = path;
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+      throw invalid(`${path === '' ? 'it' : path} is ${show(json)}, not an object`);
+    }
+    this.#values = json as Readonly<Record<string, unknown>>;
+  }
+
+  keys(): string[] {
+    return Object.keys(this.#values);
+  }
+
+  section(key: string): Section {
+    return new Section(this.#values[key], this.#name(key));
+  }
+
+  sections(key: string): Section[] {
+    return this.#list(key).map((item, index) => new Section(item, `${this.#name(key)}[${index}]`));
+  }
+
+  text(key: string): string {
+    const value = this.#values[key];
+    if (typeof value === 'string' && value !== '') return value;
+    return this.refuse(key, `${show(value)}, not a text`);
+  }
+
+  texts(key: string): string[] {
+    const list = this.#list(key);
+    if (list.every((item) => typeof item === 'string') && list.length > 0) return list as string[];
+    return this.refuse(key, 'not a list of texts');
+  }
+
+  number(key: string, min: number, max: number): number {
+    const value = this.#values[key];
+    if (typeof value === 'number' && value >= min && value <= max) return value;
+    return this.refuse(key, `${show(value)}, not a number from ${min} to ${max}`);
+  }
+
+  integer(key: string, min: number, max: number): number {
+    const value = this.number(key, min, max);
+    return Number.isInteger(value) ? value : this.refuse(key, `${value}, not a whole number`);
+  }
+
+  integers(key: string, count: number, max: number): number[] {
+    const list = this.#list(key);
+    const good = (item: unknown) =>
+      Number.isInteger(item) && Number(item) >= 0 && Number(item) <= max;
+    if (list.length === count && list.every(good)) return list as number[];
+    return this.refuse(key, `not a list of ${count} whole numbers from 0 to ${max}`);
+  }
+
+  digest(key: string): string {
+    const value = this.text(key);
+    if (/^[0-9a-f]{64}$/.test(value)) return value;
+    return this.refuse(key, `"${value}", not a SHA-256 in 64 hex digits`);
+  }
+
+  file(key: string): string {
+    const value = this.text(key);
+    this.checkFileName(key, value);
+    return value;
+  }
+
+  /** A plain name: no bundle may reach outside its folder. */
+  checkFileName(key: string, name: string): void {
+    if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) return;
+    this.refuse(key, `"${name}", not the name of a file in the bundle's folder`);
+  }
+
+  constant(key: string, only: string): void {
+    const value = this.#values[key];
+    if (value !== only) this.refuse(key, `${show(value)}, and this program reads only "${only}"`);
+  }
+
+  refuse(key: string, what: string): never {
+    throw invalid(`${this.#name(key)} is ${what}`);
+  }
+
+  #list(key: string): unknown[] {
+    const value = this.#values[key];
+    return Array.isArray(value) ? value : this.refuse(key, `${show(value)}, not a list`);
+  }
+
+  #name(key: string): string {
+    return this.#path === '' ? key : `${this.#path}.${key}`;
+  }
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 80);
+}
+
+function invalid(what: string): HalfsightError {
+  return new HalfsightError('bundle-invalid', `bundle.json: ${what}.`);
+}

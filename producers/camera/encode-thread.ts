@@ -1,0 +1,97 @@
+import { Worker } from 'node:worker_threads';
+import { HalfsightError } from '#runtime/errors.ts';
+import type { EncodedImage, EncodeJob, EncodeWorker, OpenEncodeWorker } from './encode.ts';
+import type { ThreadAnswer, ThreadError, ThreadOptions, ThreadRequest } from './encode-protocol.ts';
+
+/** Opens workers that are threads of this process, each with a session of its own. */
+export function encodeThreads(
+  options: ThreadOptions,
+  file: URL = new URL('./encode-worker.ts', import.meta.url),
+): OpenEncodeWorker {
+  return async (onDied) => {
+    const thread = new EncodeThread(new Worker(file, { workerData: options }), onDied);
+    await thread.ready;
+    return thread;
+  };
+}
+
+interface Expectation {
+  resolve(answer: ThreadAnswer): void;
+  reject(error: Error): void;
+}
+
+class EncodeThread implements EncodeWorker {
+  readonly ready: Promise<unknown>;
+  readonly #worker: Worker;
+  readonly #onDied: (error: Error) => void;
+  readonly #exited: Promise<void>;
+  #expected: Expectation | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+  #cause: Error | undefined;
+  #isReady = false;
+  #isClosing = false;
+
+  constructor(worker: Worker, onDied: (error: Error) => void) {
+    this.#worker = worker;
+    this.#onDied = onDied;
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', (exitCode) => {
+        resolve();
+        this.#ended(exitCode);
+      });
+    });
+    worker.on('error', (error) => {
+      this.#cause = error instanceof Error ? error : new Error(String(error));
+    });
+    worker.on('message', (answer: ThreadAnswer) => this.#answered(answer));
+    this.ready = this.#answer().then(() => {
+      this.#isReady = true;
+    });
+  }
+
+  async encode({ pixels, ratePoint }: EncodeJob): Promise<EncodedImage> {
+    // Only whole buffers can be moved; a view into a larger one is copied first.
+    const isWhole = pixels.byteLength === pixels.buffer.byteLength;
+    const movable = isWhole && pixels.buffer instanceof ArrayBuffer ? pixels : pixels.slice();
+    const answer = this.#answer();
+    this.#running = answer.catch(() => undefined);
+    const request: ThreadRequest = { type: 'encode', pixels: movable, ratePoint };
+    this.#worker.postMessage(request, [movable.buffer as ArrayBuffer]);
+    const { bitstream, encodeTimeUs, encodeDurationUs } = (await answer) as EncodedImage;
+    return { bitstream, encodeTimeUs, encodeDurationUs };
+  }
+
+  async close(): Promise<void> {
+    // Never `terminate`: ending a thread during a run of ONNX Runtime aborts the whole process.
+    await this.#running;
+    this.#isClosing = true;
+    const request: ThreadRequest = { type: 'close' };
+    this.#worker.postMessage(request);
+    await this.#exited;
+  }
+
+  #answer(): Promise<ThreadAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#expected = { resolve, reject };
+    });
+  }
+
+  #answered(answer: ThreadAnswer): void {
+    const expected = this.#expected;
+    this.#expected = undefined;
+    if (answer.type === 'failed') expected?.reject(fromThread(answer.error));
+    else expected?.resolve(answer);
+  }
+
+  #ended(exitCode: number): void {
+    const error = this.#cause ?? new Error(`the encoder thread ended with exit code ${exitCode}`);
+    this.#expected?.reject(error);
+    this.#expected = undefined;
+    if (this.#isReady && !this.#isClosing) this.#onDied(error);
+  }
+}
+
+function fromThread({ code, message, advice }: ThreadError): Error {
+  if (code === undefined) return new Error(message);
+  return new HalfsightError(code, message, advice === undefined ? {} : { advice });
+}

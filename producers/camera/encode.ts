@@ -1,0 +1,220 @@
+import { assert } from '#runtime/assert.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { describeError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import type { Logger } from '#runtime/log.ts';
+import { frameId } from '#schemas/frame.ts';
+import type { Journey } from './journey.ts';
+
+export interface EncodeJob {
+  /** RGB24. The worker takes the memory: nobody may look at it afterwards. */
+  readonly pixels: Uint8Array;
+  readonly ratePoint: number;
+}
+
+export interface EncodedImage {
+  readonly bitstream: Uint8Array;
+  /** When encoding ended. */
+  readonly encodeTimeUs: number;
+  readonly encodeDurationUs: number;
+}
+
+/** One long-lived encoder. It is given one job at a time. */
+export interface EncodeWorker {
+  /** Rejects when this one frame failed, or when the worker died on it. */
+  encode(job: EncodeJob): Promise<EncodedImage>;
+  /** Waits for a job that is running, then releases the model. */
+  close(): Promise<void>;
+}
+
+/** Resolves when the worker is ready; `onDied` is called once if it ends without being closed. */
+export type OpenEncodeWorker = (onDied: (error: Error) => void) => Promise<EncodeWorker>;
+
+export interface EncoderOptions {
+  readonly workerCount: number;
+  readonly openWorker: OpenEncodeWorker;
+  /** Called for every encoded frame, for the figures. */
+  readonly measure?: (cameraId: string, encoded: EncodedImage) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export type OnEncoded = (journey: Journey, encoded: EncodedImage) => void;
+
+interface Waiting {
+  readonly journey: Journey;
+  readonly pixels: Uint8Array;
+}
+
+interface CameraSlot {
+  waiting: Waiting | undefined;
+  isRunning: boolean;
+}
+
+/**
+ * Shares a few workers between many cameras.
+ *
+ *     frame -> waiting (one per camera: the newest) -> running (one per camera) -> onEncoded
+ *
+ * A frame that is replaced while it waits is dropped with `encoder-busy`: a late answer about an
+ * old picture is worth less than one about the newest. Because a camera has at most one frame in
+ * the workers, its results come out in capture order without sorting. For each frame a camera
+ * queues up at the back of `#ready`, so a fast one cannot starve a slow one.
+ */
+export class Encoder {
+  readonly #options: EncoderOptions;
+  readonly #slots = new Map<string, CameraSlot>();
+  /** Exactly the slots that have a frame waiting and none running, longest first. */
+  readonly #ready: CameraSlot[] = [];
+  readonly #workers = new Set<EncodeWorker>();
+  readonly #idle: EncodeWorker[] = [];
+  readonly #opening = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  #running = 0;
+  #onEncoded: OnEncoded | undefined;
+  #whenDrained: (() => void) | undefined;
+
+  constructor(options: EncoderOptions) {
+    this.#options = options;
+  }
+
+  /** Opens all workers; rejects, with none left open, if one cannot open. */
+  async start(onEncoded: OnEncoded): Promise<void> {
+    this.#onEncoded = onEncoded;
+    const count = this.#options.workerCount;
+    const opened = await Promise.allSettled(Array.from({ length: count }, () => this.#open()));
+    const failed = opened.find((result) => result.status === 'rejected');
+    if (failed === undefined) return;
+    await this.close();
+    throw failed.reason;
+  }
+
+  submit(journey: Journey, pixels: Uint8Array): void {
+    journey.trace.encoding();
+    const { cameraId } = journey.identity;
+    const slot = this.#slots.get(cameraId) ?? { waiting: undefined, isRunning: false };
+    this.#slots.set(cameraId, slot);
+    const replaced = slot.waiting;
+    slot.waiting = { journey, pixels };
+    if (replaced !== undefined) replaced.journey.dropped('encoder-busy');
+    else if (!slot.isRunning) this.#ready.push(slot);
+    this.#dispatch();
+  }
+
+  /**
+   * Resolves when no frame waits or runs. What still waits after `encodeDrainTimeoutMs` is dropped
+   * with `shutdown`; what runs is always awaited, because a worker cannot be stopped in a run
+   * without killing the process.
+   */
+  async drain(): Promise<void> {
+    const cancel = this.#options.clock.after(LIMITS.encodeDrainTimeoutMs, () =>
+      this.#dropWaiting(),
+    );
+    await new Promise<void>((resolve) => {
+      this.#whenDrained = resolve;
+      this.#tellWhenDrained();
+    });
+    cancel();
+  }
+
+  /** Closes the workers; frames that still wait are dropped with `shutdown`. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#dropWaiting();
+    await Promise.all(this.#opening);
+    await Promise.all([...this.#workers].map((worker) => worker.close()));
+    this.#workers.clear();
+  }
+
+  #dispatch(): void {
+    while (this.#ready.length > 0 && this.#idle.length > 0) {
+      const slot = this.#ready.shift() as CameraSlot;
+      const worker = this.#idle.shift() as EncodeWorker;
+      const next = slot.waiting;
+      assert(next !== undefined && !slot.isRunning, 'a camera is ready without a frame to encode');
+      slot.waiting = undefined;
+      slot.isRunning = true;
+      this.#running++;
+      void this.#run(worker, slot, next);
+    }
+  }
+
+  async #run(worker: EncodeWorker, slot: CameraSlot, { journey, pixels }: Waiting): Promise<void> {
+    let encoded: EncodedImage | undefined;
+    try {
+      encoded = await worker.encode({ pixels, ratePoint: journey.ratePoint });
+    } catch (error) {
+      const frame = frameId(journey.identity);
+      this.#options.logger.error('encode-failed', { frame, error: describeError(error) });
+    }
+    this.#running--;
+    slot.isRunning = false;
+    if (encoded === undefined) {
+      journey.dropped('encode-failed');
+    } else {
+      journey.trace.encoded(encoded.encodeTimeUs, encoded.bitstream.length);
+      this.#options.measure?.(journey.identity.cameraId, encoded);
+      this.#onEncoded?.(journey, encoded);
+    }
+    if (slot.waiting !== undefined) this.#ready.push(slot);
+    // A worker that died meanwhile is no longer in the set; its successor joins when it is ready.
+    if (this.#workers.has(worker)) this.#idle.push(worker);
+    this.#dispatch();
+    this.#tellWhenDrained();
+  }
+
+  async #open(): Promise<void> {
+    let opened: EncodeWorker | undefined;
+    let hasDied = false;
+    const worker = await this.#options.openWorker((error) => {
+      hasDied = true;
+      if (opened !== undefined) this.#replace(opened, error);
+    });
+    opened = worker;
+    this.#workers.add(worker);
+    if (hasDied) {
+      this.#replace(worker, new Error('the worker died as soon as it was ready'));
+      return;
+    }
+    this.#idle.push(worker);
+    this.#dispatch();
+  }
+
+  #replace(worker: EncodeWorker, error: Error): void {
+    this.#workers.delete(worker);
+    const index = this.#idle.indexOf(worker);
+    if (index >= 0) this.#idle.splice(index, 1);
+    if (this.#closing.signal.aborted) return;
+    this.#options.logger.error('encoder-died', { error: describeError(error) });
+    const opening = this.#reopen().finally(() => this.#opening.delete(opening));
+    this.#opening.add(opening);
+  }
+
+  async #reopen(): Promise<void> {
+    const { signal } = this.#closing;
+    let delayMs: number = LIMITS.encoderRestartDelayMsMin;
+    while (true) {
+      await this.#options.clock.sleep(delayMs, signal);
+      if (signal.aborted) return;
+      try {
+        return await this.#open();
+      } catch (error) {
+        this.#options.logger.error('encoder-not-replaced', { error: describeError(error) });
+        delayMs = Math.min(delayMs * 2, LIMITS.encoderRestartDelayMsMax);
+      }
+    }
+  }
+
+  #dropWaiting(): void {
+    this.#ready.length = 0;
+    for (const slot of this.#slots.values()) {
+      slot.waiting?.journey.dropped('shutdown');
+      slot.waiting = undefined;
+    }
+    this.#tellWhenDrained();
+  }
+
+  #tellWhenDrained(): void {
+    if (this.#running === 0 && this.#ready.length === 0) this.#whenDrained?.();
+  }
+}

@@ -1,0 +1,78 @@
+import { defined } from '#runtime/assert.ts';
+import type { Tracer } from '#runtime/trace.ts';
+import type { FrameIdentity } from '#schemas/frame.ts';
+import type { DropReason, EpochAccount } from './accounts.ts';
+import type { CameraBook } from './camera-book.ts';
+import type { Frame } from './capture.ts';
+import { type FrameTrace, type Sampler, startFrameTrace, UNTRACED } from './frame-trace.ts';
+import type { Image } from './image.ts';
+
+/** What of an image outlives its pixels: it goes into the record. */
+export type ImageFacts = Omit<Image, 'pixels'>;
+
+/**
+ * One frame's way through the agent, from capture to its one end: `published` or `dropped`. Stages
+ * hand it on; whoever ends it settles the frame's account and its trace together. It does not hold
+ * the pixels, so a frame that waits for the broker costs its bitstream only.
+ */
+export class Journey {
+  readonly identity: FrameIdentity;
+  readonly image: ImageFacts;
+  /** Index of the bundle's rate point that the frame is encoded at. */
+  readonly ratePoint: number;
+  readonly trace: FrameTrace;
+  readonly #account: EpochAccount;
+
+  constructor(parts: {
+    readonly identity: FrameIdentity;
+    readonly image: ImageFacts;
+    readonly ratePoint: number;
+    readonly trace: FrameTrace;
+    readonly account: EpochAccount;
+  }) {
+    this.identity = parts.identity;
+    this.image = parts.image;
+    this.ratePoint = parts.ratePoint;
+    this.trace = parts.trace;
+    this.#account = parts.account;
+  }
+
+  /** Drops of the frame's camera and epoch up to now, by reason. */
+  get droppedSoFar(): Readonly<Record<string, number>> {
+    return this.#account.dropped;
+  }
+
+  published(): void {
+    this.#account.publish(this.identity.sequence);
+    this.trace.published();
+  }
+
+  dropped(reason: DropReason): void {
+    this.#account.drop(this.identity.sequence, reason);
+    this.trace.dropped(reason);
+  }
+}
+
+export interface JourneyOptions {
+  readonly books: ReadonlyMap<string, CameraBook>;
+  /** By camera id. */
+  readonly ratePoints: ReadonlyMap<string, number>;
+  readonly sampler: Sampler;
+  readonly tracer: Tracer;
+  /** Where the frames go, for the spans. */
+  readonly topic: string;
+}
+
+/** Enters a captured frame into its camera's book and starts its trace if it is sampled. */
+export function beginJourney(options: JourneyOptions, frame: Frame): Journey {
+  const { cameraId, epoch, sequence } = frame;
+  const { pixels: _, ...image } = frame.image;
+  const identity: FrameIdentity = { cameraId, epoch, sequence };
+  const book = defined(options.books.get(cameraId), `the book of camera ${cameraId}`);
+  const account = book.captured(identity, image.captureTimeUs);
+  const trace = options.sampler.isSampled(identity)
+    ? startFrameTrace(options.tracer, identity, image.captureTimeUs, options.topic)
+    : UNTRACED;
+  const ratePoint = defined(options.ratePoints.get(cameraId), `the rate point of ${cameraId}`);
+  return new Journey({ identity, image, ratePoint, trace, account });
+}

@@ -1,0 +1,255 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname } from 'node:os';
+import { basename, dirname, resolve } from 'node:path';
+import { HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import { isCameraId } from '#schemas/frame.ts';
+import { ConfigFile, type Place, type Section } from './config-file.ts';
+import { parseSource } from './source-address.ts';
+import type { SourceSpec } from './sources/create.ts';
+
+/** What `camera-agent.example.yaml` explains, read and checked. */
+export interface AgentSettings {
+  readonly agentId: string;
+  readonly bundleDirectory: string;
+  /** Undefined: the bundle's default. */
+  readonly ratePoint: RatePointChoice | undefined;
+  readonly encoderWorkers: number;
+  readonly threadsPerWorker: number;
+  readonly brokers: readonly string[] | undefined;
+  readonly topicPrefix: string;
+  /** Share of frames that are traced, 0 to 1. */
+  readonly traceSampleRatio: number;
+  /** Also the disabled ones. */
+  readonly cameras: readonly CameraSettings[];
+}
+
+export interface CameraSettings {
+  readonly id: string;
+  readonly source: SourceSpec;
+  readonly framesPerSecond: number;
+  /** Undefined: the agent's. */
+  readonly ratePoint: RatePointChoice | undefined;
+  readonly enabled: boolean;
+}
+
+/** A rate point by name or index. Only the bundle tells if it exists, so it keeps its place. */
+export interface RatePointChoice {
+  readonly value: string | number;
+  readonly place: Place;
+}
+
+/** The part of the environment that settings depend on. */
+export interface SettingsEnvironment {
+  readonly bundleDirectory: string;
+  readonly kafkaBrokers: readonly string[] | undefined;
+  readonly topicPrefix: string;
+  readonly lookup: (name: string) => string | undefined;
+}
+
+/** Reads the config file; throws one `config-invalid` that lists every mistake with its line. */
+export function readAgentSettings(path: string, environment: SettingsEnvironment): AgentSettings {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new HalfsightError('config-invalid', `${path} cannot be read.`, {
+      advice: 'Name the config file with --config FILE.',
+      cause,
+    });
+  }
+  return parseAgentSettings(new ConfigFile(basename(path), text), dirname(path), environment);
+}
+
+export function parseAgentSettings(
+  file: ConfigFile,
+  folder: string,
+  environment: SettingsEnvironment,
+): AgentSettings {
+  const root = file.root();
+  const agent = readAgent(root.section('agent'), folder, environment);
+  const kafka = root.section('kafka');
+  const brokers = readBrokers(kafka);
+  kafka.end();
+  const topics = root.section('topics');
+  const prefix = topics.matching(
+    'prefix',
+    /^[A-Za-z0-9_-]{1,60}$/,
+    '1 to 60 letters, digits, "_" or "-"',
+  );
+  topics.end();
+  const trace = root.section('trace');
+  const traceSampleRatio = trace.number('sampleRatio', 0, 1) ?? 0.01;
+  trace.end();
+  const cameras = readCameras(root, folder, environment);
+  root.end();
+  file.finish();
+  const isPrefixSet = environment.lookup('KAFKA_TOPIC_PREFIX') !== undefined;
+  return {
+    ...agent,
+    brokers: environment.kafkaBrokers ?? brokers,
+    topicPrefix: isPrefixSet ? environment.topicPrefix : (prefix ?? environment.topicPrefix),
+    traceSampleRatio,
+    cameras,
+  };
+}
+
+type AgentPart = Pick<
+  AgentSettings,
+  'agentId' | 'bundleDirectory' | 'ratePoint' | 'encoderWorkers' | 'threadsPerWorker'
+>;
+
+function readAgent(agent: Section, folder: string, environment: SettingsEnvironment): AgentPart {
+  const id = agent.matching('id', /^[A-Za-z0-9._-]{1,64}$/, ID_MEANING);
+  const bundle = agent.text('bundle');
+  const isBundleSet = environment.lookup('HALFSIGHT_BUNDLE') !== undefined || bundle === undefined;
+  const part = {
+    agentId: id ?? hostname(),
+    bundleDirectory: isBundleSet ? environment.bundleDirectory : resolve(folder, bundle),
+    ratePoint: readRatePoint(agent),
+    // One core is left for sources, the publisher and the machine itself.
+    encoderWorkers:
+      agent.integer('encoderWorkers', 1, LIMITS.encoderWorkersMax) ??
+      Math.min(4, Math.max(1, availableParallelism() - 1)),
+    threadsPerWorker: agent.integer('threadsPerWorker', 1, 64) ?? 1,
+  };
+  agent.end();
+  return part;
+}
+
+const ID_MEANING = `1 to ${LIMITS.cameraIdLengthMax} letters, digits, ".", "_" or "-"`;
+
+function readBrokers(kafka: Section): readonly string[] | undefined {
+  const brokers = kafka.texts('brokers');
+  for (const broker of brokers ?? []) {
+    if (!/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(broker)) {
+      kafka.reject('brokers', `"${broker}" is no host:port`);
+    }
+  }
+  return brokers;
+}
+
+function readCameras(
+  root: Section,
+  folder: string,
+  environment: SettingsEnvironment,
+): readonly CameraSettings[] {
+  const sections = root.sections('cameras');
+  if (sections.length === 0) root.reject('cameras', 'must list at least one camera');
+  const enabled: CameraSettings[] = [];
+  const firstWithId = new Map<string, string>();
+  const cameras = sections.map((section) => {
+    const camera = readCamera(section, folder, environment);
+    const first = firstWithId.get(camera.id);
+    if (first !== undefined) {
+      section.reject('id', `"${camera.id}" is already the id of ${first}`);
+    } else if (camera.id !== '') {
+      firstWithId.set(camera.id, section.path);
+    }
+    if (camera.enabled) enabled.push(camera);
+    return camera;
+  });
+  if (enabled.length > LIMITS.camerasPerAgentMax) {
+    const found = `${enabled.length} are enabled; start a second agent for the others`;
+    root.reject(
+      'cameras',
+      `must be at most ${LIMITS.camerasPerAgentMax} in one agent, but ${found}`,
+    );
+  }
+  return cameras;
+}
+
+function readCamera(
+  section: Section,
+  folder: string,
+  environment: SettingsEnvironment,
+): CameraSettings {
+  const id = section.text('id');
+  if (id === undefined) section.reject('id', 'must be given');
+  else if (!isCameraId(id)) section.reject('id', `must be ${ID_MEANING}, but is "${id}"`);
+  const enabled = section.boolean('enabled') ?? true;
+  const camera = {
+    id: id ?? '',
+    source: readSource(section, enabled, folder, environment),
+    framesPerSecond: section.number('fps', 0.1, LIMITS.framesPerSecondMax) ?? 5,
+    ratePoint: readRatePoint(section),
+    enabled,
+  };
+  section.end();
+  return camera;
+}
+
+/** What stands for a source that was rejected, so that the other mistakes are found as well. */
+const NO_SOURCE: SourceSpec = { kind: 'ffmpeg', url: '', loop: false };
+
+function readSource(
+  section: Section,
+  isEnabled: boolean,
+  folder: string,
+  environment: SettingsEnvironment,
+): SourceSpec {
+  const loop = section.boolean('loop');
+  const written = section.text('source');
+  if (written === undefined) {
+    section.reject('source', 'must be rtsp://..., a file, or synthetic:<scene>');
+    return NO_SOURCE;
+  }
+  const unset: string[] = [];
+  const address = written.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
+    const value = environment.lookup(name);
+    if (value === undefined) unset.push(name);
+    return value ?? '';
+  });
+  // A camera that is switched off may have no password yet.
+  if (unset.length > 0 && !isEnabled) return NO_SOURCE;
+  if (unset.length > 0) {
+    section.reject('source', `environment variable ${unset.join(', ')} is not set`);
+    return NO_SOURCE;
+  }
+  const parsed = parseSource(address, folder);
+  if ('problem' in parsed) {
+    section.reject('source', parsed.problem);
+    return NO_SOURCE;
+  }
+  if (loop !== undefined && !parsed.canLoop) section.reject('loop', 'is for files only');
+  return parsed.spec.kind === 'ffmpeg' ? { ...parsed.spec, loop: loop ?? false } : parsed.spec;
+}
+
+function readRatePoint(section: Section): RatePointChoice | undefined {
+  const value = section.textOrInteger('ratePoint');
+  return value === undefined ? undefined : { value, place: section.place('ratePoint') };
+}
+
+/** The rate points that a bundle offers. */
+export interface RatePoints {
+  readonly defaultRatePoint: number;
+  readonly ratePoints: readonly { readonly index: number; readonly name: string }[];
+}
+
+/** The index of each camera's rate point; throws `config-invalid` for one that is missing. */
+export function chooseRatePoints(
+  settings: AgentSettings,
+  offered: RatePoints,
+): ReadonlyMap<string, number> {
+  const problems: string[] = [];
+  const choose = (choice: RatePointChoice): number => {
+    const found = offered.ratePoints.find(
+      ({ index, name }) => choice.value === index || choice.value === name,
+    );
+    if (found !== undefined) return found.index;
+    const known = offered.ratePoints.map(({ index, name }) => `${name} (${index})`).join(', ');
+    const { key, line } = choice.place;
+    problems.push(`${key}: "${choice.value}" is no rate point of the bundle: ${known} (${line})`);
+    return offered.defaultRatePoint;
+  };
+  const general =
+    settings.ratePoint === undefined ? offered.defaultRatePoint : choose(settings.ratePoint);
+  const chosen = new Map(
+    settings.cameras.map(({ id, ratePoint }) => [
+      id,
+      ratePoint === undefined ? general : choose(ratePoint),
+    ]),
+  );
+  if (problems.length > 0) throw new HalfsightError('config-invalid', `${problems.join('; ')}.`);
+  return chosen;
+}

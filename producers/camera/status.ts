@@ -1,0 +1,178 @@
+import { type Cancel, type Clock, withTimeout } from '#runtime/clock.ts';
+import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import type { Logger } from '#runtime/log.ts';
+import type { CameraStatus } from '#schemas/camera-status.ts';
+import type { EpochAccount } from './accounts.ts';
+import type { CameraBook } from './camera-book.ts';
+
+export interface StatusReporterOptions {
+  readonly agentId: string;
+  readonly books: readonly CameraBook[];
+  /** Resolves when the broker has acknowledged all of them. */
+  readonly send: (statuses: readonly CameraStatus[]) => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Rate {
+  capturedBefore: number;
+  framesPerSecond: number;
+}
+
+/**
+ * Tells the status topic how each camera is: at once when its state changed, every
+ * `statusIntervalMs` while its counts change, and once for each epoch that has become final.
+ *
+ * After a final status nothing of its epoch changes; it is told again, with the same counts, when
+ * the camera's state changes before another epoch begins.
+ *
+ * A status that could not be sent is replaced by a newer one, except a final one: it is kept until
+ * the broker has it, because it alone lets a reader of the topics close the books of an epoch.
+ */
+export class StatusReporter {
+  readonly #options: StatusReporterOptions;
+  readonly #rates = new Map<CameraBook, Rate>();
+  /** Final accounts that the broker does not have yet, oldest first. */
+  #finals: { readonly book: CameraBook; readonly account: EpochAccount }[] = [];
+  #sending: Promise<boolean> | undefined;
+  #isAskedAgain = false;
+  #isFinishing = false;
+  #cancelTicks: Cancel | undefined;
+  #lastTickMs = 0;
+
+  constructor(options: StatusReporterOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { clock } = this.#options;
+    this.#lastTickMs = clock.monotonicMs();
+    this.#cancelTicks = clock.every(LIMITS.statusIntervalMs, () => this.#tick());
+    this.reportNow();
+  }
+
+  /** For a change of state: a reader should not have to wait for the next interval. */
+  reportNow(): void {
+    if (this.#isFinishing) return;
+    if (this.#sending !== undefined) {
+      this.#isAskedAgain = true;
+      return;
+    }
+    this.#sending = this.#send();
+    void this.#sending.then(() => {
+      this.#sending = undefined;
+      if (!this.#isAskedAgain) return;
+      this.#isAskedAgain = false;
+      this.reportNow();
+    });
+  }
+
+  /**
+   * Ends every epoch and tells its final counts. All frames must be settled by now. Gives up after
+   * `statusDrainTimeoutMs`; what could not be told is logged instead.
+   */
+  async finish(): Promise<void> {
+    this.#cancelTicks?.();
+    this.#isFinishing = true;
+    const { clock, logger, books } = this.#options;
+    for (const book of books) {
+      book.endEpoch();
+      if (book.state !== 'ended') {
+        const { reconnects } = book;
+        book.stateChanged({ state: 'offline', detail: 'the agent was stopped', reconnects });
+      }
+    }
+    const givingUp = new AbortController();
+    const told = this.#sendUntilTold(givingUp.signal);
+    const timeout = () => new HalfsightError('publish-failed', 'the broker is away.');
+    try {
+      await withTimeout(clock, LIMITS.statusDrainTimeoutMs, told, timeout);
+    } catch (error) {
+      givingUp.abort();
+      // A send that began before may still be waiting, and then nobody has taken these.
+      const untold = [...this.#finals.map(({ account }) => account), ...takeAllFinal(books)];
+      for (const account of untold) {
+        const { cameraId, epoch } = account;
+        const { captured, published } = account.counts();
+        const counts = { captured, published, dropped: JSON.stringify(account.dropped) };
+        logger.error('status-untold', { cameraId, epoch, ...counts, error: describeError(error) });
+      }
+    }
+  }
+
+  async #sendUntilTold(signal: AbortSignal): Promise<void> {
+    await this.#sending;
+    while (!signal.aborted && !(await this.#send())) {
+      await this.#options.clock.sleep(LIMITS.publishRetryDelayMsMin, signal);
+    }
+  }
+
+  #tick(): void {
+    const { clock, books } = this.#options;
+    const elapsedMs = Math.max(1, clock.monotonicMs() - this.#lastTickMs);
+    this.#lastTickMs += elapsedMs;
+    for (const book of books) {
+      const { captured } = book.totals();
+      const before = this.#rates.get(book);
+      const framesPerSecond = ((captured - (before?.capturedBefore ?? 0)) * 1000) / elapsedMs;
+      // A camera that fell silent changes nothing else, and its last rate would stand for ever.
+      if (framesPerSecond === 0 && (before?.framesPerSecond ?? 0) > 0) book.markChanged();
+      this.#rates.set(book, { capturedBefore: captured, framesPerSecond });
+    }
+    this.reportNow();
+  }
+
+  /** True when the broker has everything that there is to tell. */
+  async #send(): Promise<boolean> {
+    const changed: CameraBook[] = [];
+    for (const book of this.#options.books) {
+      const finals = book.takeFinal().map((account) => ({ book, account }));
+      this.#finals.push(...finals);
+      if (book.takeChanged()) changed.push(book);
+    }
+    const finals = this.#finals;
+    // The newest status of a camera is what a new reader sees first, so a final one of an epoch
+    // that is over is never the last word: the present status follows it.
+    const present = new Set([...finals.map(({ book }) => book), ...changed]);
+    const statuses = [
+      ...finals.map(({ book, account }) => this.#statusOf(book, account)),
+      ...[...present]
+        .filter((book) => !finals.some(({ account }) => account === book.latest))
+        .map((book) => this.#statusOf(book, book.latest)),
+    ];
+    if (statuses.length === 0) return true;
+    try {
+      await this.#options.send(statuses);
+      this.#finals = [];
+      return true;
+    } catch (error) {
+      for (const book of changed) book.markChanged();
+      this.#options.logger.warn('status-delayed', { error: describeError(error) });
+      return false;
+    }
+  }
+
+  #statusOf(book: CameraBook, account: EpochAccount | undefined): CameraStatus {
+    const counts = account?.counts();
+    return {
+      cameraId: book.cameraId,
+      epoch: account?.epoch ?? 0,
+      agentId: this.#options.agentId,
+      state: book.state,
+      captured: counts?.captured ?? 0,
+      published: counts?.published ?? 0,
+      dropped: counts?.dropped ?? {},
+      reconnects: book.reconnects,
+      lastFrameTimeUs: book.lastFrameTimeUs,
+      framesPerSecond: this.#rates.get(book)?.framesPerSecond ?? 0,
+      timeUs: this.#options.clock.nowUs(),
+      final: account?.isFinal ?? false,
+      detail: book.detail,
+    };
+  }
+}
+
+function takeAllFinal(books: readonly CameraBook[]): EpochAccount[] {
+  return books.flatMap((book) => book.takeFinal());
+}

@@ -1,0 +1,125 @@
+import type { Cancel, Clock } from '#runtime/clock.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import type { Logger } from '#runtime/log.ts';
+import { addCounts, type Counts, NO_COUNTS } from './accounts.ts';
+import type { CameraBook } from './camera-book.ts';
+import type { PublisherReport } from './publish.ts';
+
+/** Numbers of one camera since the agent started. */
+export interface CameraSnapshot extends Counts {
+  readonly cameraId: string;
+  readonly state: string;
+  readonly reconnects: number;
+  readonly encoded: number;
+  readonly bitstreamBytes: number;
+  /** Over the last frames; undefined before the first. */
+  readonly encodeMsP50: number | undefined;
+  readonly encodeMsP95: number | undefined;
+}
+
+export interface AgentSnapshot {
+  readonly cameras: readonly CameraSnapshot[];
+  readonly total: Omit<CameraSnapshot, 'cameraId' | 'state'>;
+  readonly backlog: PublisherReport;
+}
+
+/** Enough for a steady p95, few enough to follow a change within a minute at 5 a second. */
+const DURATIONS_KEPT = 256;
+
+class EncodeStatistics {
+  encoded = 0;
+  bitstreamBytes = 0;
+  readonly durationsMs: number[] = [];
+
+  add(durationMs: number, bytes: number): void {
+    this.durationsMs[this.encoded % DURATIONS_KEPT] = durationMs;
+    this.encoded++;
+    this.bitstreamBytes += bytes;
+  }
+}
+
+/** What the agent measured, for logs and metrics. It only reads; nothing depends on it. */
+export class Telemetry {
+  readonly #books: readonly CameraBook[];
+  readonly #backlog: () => PublisherReport;
+  readonly #statistics = new Map<string, EncodeStatistics>();
+
+  constructor(books: readonly CameraBook[], backlog: () => PublisherReport) {
+    this.#books = books;
+    this.#backlog = backlog;
+    for (const { cameraId } of books) this.#statistics.set(cameraId, new EncodeStatistics());
+  }
+
+  encoded(cameraId: string, durationUs: number, bytes: number): void {
+    this.#statistics.get(cameraId)?.add(durationUs / 1000, bytes);
+  }
+
+  snapshot(): AgentSnapshot {
+    const cameras = this.#books.map((book) => this.#cameraSnapshot(book));
+    const durations = [...this.#statistics.values()].flatMap(({ durationsMs }) => durationsMs);
+    return {
+      cameras,
+      total: {
+        ...this.#books.map((book) => book.totals()).reduce(addCounts, NO_COUNTS),
+        reconnects: cameras.reduce((total, { reconnects }) => total + reconnects, 0),
+        encoded: cameras.reduce((total, { encoded }) => total + encoded, 0),
+        bitstreamBytes: cameras.reduce((total, { bitstreamBytes }) => total + bitstreamBytes, 0),
+        ...percentiles(durations),
+      },
+      backlog: this.#backlog(),
+    };
+  }
+
+  /** One line for the whole agent. */
+  log(logger: Logger): void {
+    const { cameras, total, backlog } = this.snapshot();
+    const away = cameras.filter(({ state }) => state === 'offline' || state === 'connecting');
+    logger.info('agent-figures', {
+      cameras: cameras.length,
+      camerasAway: away.length,
+      captured: total.captured,
+      encoded: total.encoded,
+      published: total.published,
+      inFlight: total.inFlight,
+      ...Object.fromEntries(
+        Object.entries(total.dropped).map(([reason, count]) => [`dropped:${reason}`, count]),
+      ),
+      bitstreamBytes: total.bitstreamBytes,
+      encodeMsP50: rounded(total.encodeMsP50),
+      encodeMsP95: rounded(total.encodeMsP95),
+      backlogBytes: backlog.bytes,
+      reconnects: total.reconnects,
+    });
+  }
+
+  #cameraSnapshot(book: CameraBook): CameraSnapshot {
+    const { cameraId, state, reconnects } = book;
+    const { encoded, bitstreamBytes, durationsMs } =
+      this.#statistics.get(cameraId) ?? new EncodeStatistics();
+    return {
+      cameraId,
+      state,
+      reconnects,
+      ...book.totals(),
+      encoded,
+      bitstreamBytes,
+      ...percentiles(durationsMs),
+    };
+  }
+}
+
+function percentiles(values: readonly number[]) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  return { encodeMsP50: at(0.5), encodeMsP95: at(0.95) };
+}
+
+/** One line for the whole agent, every `telemetryIntervalMs`. */
+export function logTelemetry(telemetry: Telemetry, clock: Clock, logger: Logger): Cancel {
+  return clock.every(LIMITS.telemetryIntervalMs, () => telemetry.log(logger));
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 10) / 10;
+}

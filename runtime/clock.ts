@@ -1,0 +1,75 @@
+/**
+ * Time and timers: the one place of the program that reads a clock or sets a timer. Everything else
+ * is given a `Clock`, so that a simulation can run hours in seconds.
+ */
+
+/** Something that can be called off; calling it twice is harmless. */
+export type Cancel = () => void;
+
+export interface Clock {
+  /** Wall-clock time, microseconds since the Unix epoch. Never goes backwards within a process. */
+  nowUs(): number;
+  /** Milliseconds from an arbitrary start, for durations. */
+  monotonicMs(): number;
+  /** Resolves after `ms`; resolves at once (never rejects) when `signal` aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `action` once after `ms`. */
+  after(ms: number, action: () => void): Cancel;
+  /** Calls `action` every `ms`. */
+  every(ms: number, action: () => void): Cancel;
+}
+
+class SystemClock implements Clock {
+  #lastUs = 0;
+
+  nowUs(): number {
+    // timeOrigin + now() has microsecond resolution but does not follow NTP steps; Date.now() does.
+    // A frame's capture time must be comparable with other hosts, so the wall clock wins, and the
+    // sub-millisecond part only orders readings within one millisecond.
+    const fractionUs = Math.floor((performance.now() % 1) * 1000);
+    this.#lastUs = Math.max(this.#lastUs, Date.now() * 1000 + fractionUs);
+    return this.#lastUs;
+  }
+
+  monotonicMs(): number {
+    return performance.now();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', finish);
+        resolve();
+      };
+      const timer = setTimeout(finish, ms);
+      signal?.addEventListener('abort', finish, { once: true });
+    });
+  }
+
+  after(ms: number, action: () => void): Cancel {
+    const timer = setTimeout(action, ms);
+    return () => clearTimeout(timer);
+  }
+
+  every(ms: number, action: () => void): Cancel {
+    const timer = setInterval(action, ms);
+    return () => clearInterval(timer);
+  }
+}
+
+export const systemClock: Clock = new SystemClock();
+
+/** Rejects with `error()` if `work` has not settled after `ms`; the work itself goes on. */
+export function withTimeout<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+  error: () => Error,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, () => reject(error()));
+    work.then(resolve, reject).finally(cancel);
+  });
+}

@@ -1,0 +1,122 @@
+import type {
+  Broker,
+  BrokerSettings,
+  Consumer,
+  ConsumerOptions,
+  Producer,
+  Transactor,
+  TransactorOptions,
+} from '../broker.ts';
+import { LIMITS } from '../limits.ts';
+import { type ClientDependencies, clientFactory } from './client.ts';
+import { KafkaConsumer } from './consumer.ts';
+import type { KafkaJs } from './kafkajs.ts';
+import { KafkaProducer } from './producer.ts';
+import { KafkaTopics } from './topics.ts';
+import { KafkaTransactor } from './transactor.ts';
+
+/** Retries inside one kafkajs call; beyond them our own loops decide. */
+const CALL_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 };
+
+const IDEMPOTENT = { idempotent: true, maxInFlightRequests: 1, retry: CALL_RETRY };
+
+/** Kafka behind the broker port, through kafkajs with its bugs cured. Connects on first use. */
+export function openKafka(settings: BrokerSettings, dependencies: ClientDependencies): Broker {
+  const createClient = clientFactory(settings, dependencies);
+  const { clock, logger } = dependencies;
+  const topics = new KafkaTopics(
+    () => createClient((kafka) => kafka.admin({ retry: CALL_RETRY })),
+    clock,
+  );
+  const partitionCount = (topic: string) => topics.partitionCount(topic);
+  const open = new Set<{ close(): Promise<void> }>();
+
+  const openProducer = async (): Promise<Producer> => {
+    const producer = new KafkaProducer({
+      createClient: () => createClient((kafka) => kafka.producer(IDEMPOTENT)),
+      partitionCount,
+      clock,
+      logger,
+      onClosed: () => open.delete(producer),
+    });
+    open.add(producer);
+    await producer.open();
+    return producer;
+  };
+
+  const openTransactor = async (options: TransactorOptions): Promise<Transactor> => {
+    const transactor = new KafkaTransactor(options, {
+      createClient: (transactionalId) =>
+        createClient((kafka) => createTransactional(kafka, transactionalId)),
+      partitionCount,
+      committedPosition: async ({ groupId, topic, partition }) => {
+        const committed = await topics.committed(groupId, topic);
+        return committed.get(partition) ?? { offset: undefined, note: undefined };
+      },
+      clock,
+      onClosed: () => open.delete(transactor),
+    });
+    open.add(transactor);
+    return transactor;
+  };
+
+  const openConsumer = (options: ConsumerOptions): Consumer => {
+    const closer = { close: () => consumer.stop() };
+    const consumer = new KafkaConsumer(options, {
+      createClient: () => createClient((kafka) => createConsumer(kafka, options)),
+      partitionCount,
+      clock,
+      logger,
+      onClosed: () => open.delete(closer),
+    });
+    open.add(closer);
+    return consumer;
+  };
+
+  return {
+    ensureTopics: (specs) => topics.ensure(specs),
+    partitionCount,
+    offsets: (topic) => topics.offsets(topic),
+    committedOffsets: async (groupId, topic) => {
+      const committed = await topics.committed(groupId, topic);
+      return new Map(
+        [...committed].flatMap(([partition, { offset }]) =>
+          offset === undefined ? [] : [[partition, offset] as const],
+        ),
+      );
+    },
+    openProducer,
+    openTransactor,
+    openConsumer,
+    close: async () => {
+      await Promise.all([...open].map((opened) => opened.close()));
+      await topics.close();
+    },
+  };
+}
+
+function createTransactional(kafka: KafkaJs.Kafka, transactionalId: string): KafkaJs.Producer {
+  // kafkajs refuses `idempotent` without retries, but a transactional producer is idempotent
+  // anyway, and its own retries commit duplicates (README.md, bug E).
+  return kafka.producer({
+    transactionalId,
+    maxInFlightRequests: 1,
+    transactionTimeout: LIMITS.transactionTimeoutMs,
+    retry: { retries: 0 },
+  });
+}
+
+function createConsumer(kafka: KafkaJs.Kafka, options: ConsumerOptions): KafkaJs.Consumer {
+  return kafka.consumer({
+    groupId: options.groupId,
+    readUncommitted: !options.readCommitted,
+    sessionTimeout: LIMITS.sessionTimeoutMs,
+    heartbeatInterval: LIMITS.heartbeatIntervalMs,
+    rebalanceTimeout: LIMITS.rebalanceTimeoutMs,
+    maxWaitTimeInMs: LIMITS.fetchWaitMsMax,
+    maxBytes: LIMITS.fetchBytesMax,
+    maxBytesPerPartition: LIMITS.fetchBytesPerPartitionMax,
+    // Crashes are judged and restarted by KafkaConsumer.
+    retry: { ...CALL_RETRY, restartOnFailure: async () => false },
+  });
+}

@@ -1,0 +1,244 @@
+import { assert } from './assert.ts';
+
+/**
+ * Every limit, byte budget and time-out of Halfsight, with its unit in its name. They live together
+ * because they depend on one another; the relations are asserted below, at import.
+ */
+export const LIMITS = {
+  // ---- What is on the wire -----------------------------------------------------------------
+  /** Largest frame record value. Frames are a few kilobytes; noise at a fine rate reaches 60. */
+  frameRecordBytesMax: 256 * 1024,
+  /** Largest result record value; masks of a busy scene reach some tens of kilobytes. */
+  resultRecordBytesMax: 512 * 1024,
+  /** A dead letter carries a whole frame record, or one that was too large, cut to this. */
+  deadLetterOriginalBytesMax: 512 * 1024,
+  /** Broker-side `max.message.bytes` of every topic. */
+  messageBytesMax: 1024 * 1024,
+  /** Symbols of one latent. 64 channels x 256 x 256 is a 2048 x 2048 input at stride 8. */
+  latentSymbolsMax: 4 * 1024 * 1024,
+  latentChannelsMax: 1024,
+  latentSideMax: 1024,
+  /** |symbol| the codec accepts; CompressAI's escape code is undefined from 2^27 on. */
+  symbolMagnitudeMax: 2 ** 26,
+  chunksPerBitstreamMax: 64,
+  cameraIdLengthMax: 64,
+
+  // ---- Camera agent ------------------------------------------------------------------------
+  camerasPerAgentMax: 256,
+  /** Frames a camera may hold before encoding. One: the newest frame wins. */
+  framesWaitingPerCameraMax: 1,
+  accumulatorLingerMs: 20,
+  accumulatorBytesMax: 512 * 1024,
+  /** Encoded frames an agent holds until the broker acknowledges them; beyond, new ones drop. */
+  publishBacklogBytesMax: 32 * 1024 * 1024,
+  publishRetryDelayMsMin: 100,
+  publishRetryDelayMsMax: 3_000,
+  encoderWorkersMax: 64,
+  encoderRestartDelayMsMin: 100,
+  encoderRestartDelayMsMax: 5_000,
+  framesPerSecondMax: 60,
+  /** How long a stopping agent goes on encoding, then publishing, then telling the final counts. */
+  encodeDrainTimeoutMs: 4_000,
+  publishDrainTimeoutMs: 8_000,
+  statusDrainTimeoutMs: 3_000,
+  /** How long a process that has nothing left to do waits for its connections to close. */
+  closeTimeoutMs: 2_000,
+  sourceIoTimeoutMs: 10_000,
+  sourceNoFrameTimeoutMs: 15_000,
+  sourceRetryDelayMsMin: 1_000,
+  sourceRetryDelayMsMax: 15_000,
+  /** Frames read from a source's program that nobody has taken yet; the oldest goes first. */
+  framesWaitingPerSourceMax: 2,
+  /** How long a source's program may take to end when asked, before it is killed. */
+  sourceStopTimeoutMs: 2_000,
+  /** Complaints of a source's program are logged at most this often, with their count. */
+  sourceComplaintIntervalMs: 5_000,
+  statusIntervalMs: 1_000,
+  telemetryIntervalMs: 10_000,
+
+  // ---- Inference consumer --------------------------------------------------------------------
+  /** Fetched record bytes not yet settled, all partitions of one process. */
+  consumerBytesInFlightMax: 64 * 1024 * 1024,
+  recordsInFlightPerPartitionMax: 256,
+  batchFramesMax: 8,
+  /** On a CPU the time of a frame is the same in any batch, and from 4 on it grows: caches. */
+  batchFramesCpuMax: 2,
+  batchAgeMsMax: 15,
+  transactionRecordsMax: 100,
+  transactionIntervalMs: 50,
+  /** Latents of one batch, as int32. */
+  batchBytesMax: 32 * 1024 * 1024,
+  /** Batches given to the engine process: one runs while the next travels. */
+  batchesInEngineMax: 2,
+  /** Decoded frames waiting for a batch; a latent is fifty times its bitstream. */
+  decodedFramesMax: 16,
+  decodedBytesMax: 64 * 1024 * 1024,
+  /** Records that one transaction writes to one topic: they become one Kafka batch. */
+  transactionBytesPerTopicMax: 768 * 1024,
+  /** The broker's `offset.metadata.max.bytes` is 4096. */
+  positionNoteBytesMax: 4_000,
+  transactionTimeoutMs: 15_000,
+  acquireRetryDelayMsMax: 5_000,
+  /** How long a fenced process waits for the group to tell it that it lost the partition. */
+  fencedGraceMs: 3_000,
+  deadLetterHeadersBytesMax: 32 * 1024,
+  inferenceTimeoutMs: 60_000,
+  /** TensorRT builds its engines when a session is first run; that takes minutes. */
+  engineOpenTimeoutMs: 600_000,
+  engineRestartDelayMsMin: 250,
+  engineRestartDelayMsMax: 10_000,
+  /** Failures in a row, of a start or of a known-good frame, after which the process gives up. */
+  engineFailuresMax: 5,
+  engineCloseTimeoutMs: 3_000,
+  /** How long a stopping consumer waits for what is under way to be committed. */
+  inferenceDrainTimeoutMs: 10_000,
+  detectionsPerFrameMax: 100,
+
+  // ---- Subscriber ------------------------------------------------------------------------------
+  handlerAttemptsMax: 6,
+  handlerRetryDelayMsMin: 200,
+  handlerRetryDelayMsMax: 5_000,
+  /** When nothing has come for so long, a reader that wants the end of a topic has reached it. */
+  readerQuietMs: 5_000,
+
+  // ---- Kafka ---------------------------------------------------------------------------------
+  fetchWaitMsMax: 50,
+  fetchBytesMax: 8 * 1024 * 1024,
+  fetchBytesPerPartitionMax: 2 * 1024 * 1024,
+  sessionTimeoutMs: 10_000,
+  heartbeatIntervalMs: 1_000,
+  rebalanceTimeoutMs: 30_000,
+  requestTimeoutMs: 10_000,
+  connectionTimeoutMs: 3_000,
+  schemaRegistryTimeoutMs: 5_000,
+  transactionRetryDelayMsMin: 5,
+  transactionRetryDelayMsMax: 200,
+  /** How long a failed transaction may take to be aborted; readers wait for it. */
+  abortTimeoutMs: 3_000,
+  /** One `Producer.send`, its retries included. */
+  produceTimeoutMs: 30_000,
+  produceRetryDelayMsMin: 100,
+  produceRetryDelayMsMax: 1_000,
+  /** How long a producer that is closed waits for a call under way. */
+  producerCloseTimeoutMs: 2_000,
+  /** Partitions whose records one consumer hands out at the same time. */
+  partitionsConcurrentMax: 256,
+  consumerRestartDelayMsMin: 200,
+  consumerRestartDelayMsMax: 5_000,
+  /** How long a consumer that stops waits for a handler or a join under way. */
+  consumerStopTimeoutMs: 5_000,
+  /** The first join of a group: a previous member may have to time out first. */
+  joinTimeoutMs: 45_000,
+  topicCreationTimeoutMs: 15_000,
+  topicPollIntervalMs: 50,
+
+  // ---- Processes -------------------------------------------------------------------------------
+  shutdownTimeoutMs: 20_000,
+  childRestartDelayMsMin: 500,
+  childRestartDelayMsMax: 15_000,
+  /** Crashes in a row, each soon after the start, after which a child is given up. */
+  childCrashesMax: 5,
+  /** A child that ran for so long is not counted as crashing in a row. */
+  childHealthyMs: 60_000,
+  /** After it, a child that was asked to stop is killed. */
+  childStopTimeoutMs: 23_000,
+  /** `npm start --duration` begins to count at the first result, or after so long without one. */
+  firstResultTimeoutMs: 60_000,
+  /** How long `npm start` waits, without any progress, for consumers to answer everything. */
+  catchUpTimeoutMs: 30_000,
+  /** npm passes Ctrl-C on to a child that the terminal has told already: that is one, not two. */
+  signalEchoMs: 400,
+
+  // ---- Local stack -----------------------------------------------------------------------------
+  /** A loaded CI machine took 9 s for a broker. */
+  stackStartTimeoutMs: 60_000,
+  stackStopTimeoutMs: 10_000,
+  /** Attempts in a row to bring back a server that died, with doubling pauses. */
+  stackRestartsMax: 5,
+  /** Kafka's jars through Maven, on a slow line. */
+  jarsDownloadTimeoutMs: 600_000,
+} as const;
+
+assert(
+  LIMITS.frameRecordBytesMax <= LIMITS.deadLetterOriginalBytesMax,
+  'a dead letter must hold a whole frame record',
+);
+assert(
+  LIMITS.deadLetterOriginalBytesMax + 64 * 1024 <= LIMITS.messageBytesMax,
+  'a dead letter with its reason and headers must fit in a message',
+);
+assert(LIMITS.resultRecordBytesMax < LIMITS.messageBytesMax, 'a result must fit in a message');
+assert(
+  LIMITS.messageBytesMax <= LIMITS.fetchBytesPerPartitionMax,
+  'one fetch must be able to return the largest message',
+);
+assert(
+  LIMITS.fetchBytesPerPartitionMax <= LIMITS.fetchBytesMax &&
+    LIMITS.fetchBytesMax < LIMITS.consumerBytesInFlightMax,
+  'one fetch must fit in the bytes in flight',
+);
+assert(
+  LIMITS.accumulatorBytesMax <= LIMITS.publishBacklogBytesMax,
+  'the accumulator is part of the backlog',
+);
+assert(
+  LIMITS.accumulatorBytesMax + 64 * 1024 <= LIMITS.messageBytesMax,
+  'a full accumulator, which may be one camera and so one record batch, must fit in a message',
+);
+assert(
+  LIMITS.sourceStopTimeoutMs +
+    LIMITS.encodeDrainTimeoutMs +
+    LIMITS.publishDrainTimeoutMs +
+    LIMITS.statusDrainTimeoutMs +
+    LIMITS.closeTimeoutMs <
+    LIMITS.shutdownTimeoutMs,
+  'a camera agent must drain stage by stage before it is killed',
+);
+assert(
+  LIMITS.sessionTimeoutMs + LIMITS.rebalanceTimeoutMs < LIMITS.joinTimeoutMs,
+  'joining must outlast a rebalance that waits for a dead member',
+);
+assert(LIMITS.abortTimeoutMs < LIMITS.sessionTimeoutMs, 'an abort must not cost the membership');
+assert(
+  LIMITS.shutdownTimeoutMs < LIMITS.childStopTimeoutMs,
+  'a child ends its own drain before its parent kills it',
+);
+assert(
+  LIMITS.heartbeatIntervalMs * 3 <= LIMITS.sessionTimeoutMs,
+  'three heartbeats must fit in a session',
+);
+assert(
+  LIMITS.sourceIoTimeoutMs < LIMITS.sourceNoFrameTimeoutMs,
+  "ffmpeg's own time-out must fire before the watchdog kills it",
+);
+assert(
+  LIMITS.sourceStopTimeoutMs < LIMITS.shutdownTimeoutMs,
+  'a shutdown must outlast the end of the source programs',
+);
+assert(
+  LIMITS.shutdownTimeoutMs > LIMITS.transactionTimeoutMs,
+  'a drain must outlast one transaction',
+);
+assert(
+  LIMITS.stackStopTimeoutMs < LIMITS.shutdownTimeoutMs,
+  'the local stack stops within the drain of the process that owns it',
+);
+assert(
+  LIMITS.resultRecordBytesMax <= LIMITS.transactionBytesPerTopicMax &&
+    LIMITS.deadLetterOriginalBytesMax + 64 * 1024 <= LIMITS.transactionBytesPerTopicMax &&
+    LIMITS.transactionBytesPerTopicMax + 64 * 1024 <= LIMITS.messageBytesMax,
+  'a transaction must hold any one outcome, and its batch must fit in a message',
+);
+assert(
+  LIMITS.batchFramesMax <= LIMITS.decodedFramesMax &&
+    LIMITS.batchBytesMax <= LIMITS.decodedBytesMax,
+  'a whole batch must be able to wait',
+);
+assert(
+  2 * LIMITS.heartbeatIntervalMs < LIMITS.fencedGraceMs,
+  'two heartbeats must fit in the time in which a fenced process hears of a rebalance',
+);
+assert(
+  LIMITS.inferenceDrainTimeoutMs + LIMITS.engineCloseTimeoutMs < LIMITS.shutdownTimeoutMs,
+  'a consumer must have time to leave its group after the drain',
+);

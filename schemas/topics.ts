@@ -1,0 +1,94 @@
+import { LIMITS } from '#runtime/limits.ts';
+import type { RecordTypeName } from './record-type.ts';
+import { TASKS, type Task } from './result.ts';
+
+/** One Kafka topic of the pipeline: what is on it, and how the broker keeps it. */
+export interface Topic {
+  readonly name: string;
+  readonly recordType: RecordTypeName;
+  readonly partitionCount: number;
+  readonly replicationFactor: number;
+  /** Topic settings as Kafka names them. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface TopicTable {
+  readonly frames: Topic;
+  readonly status: Topic;
+  readonly deadLetters: Topic;
+  readonly results: Readonly<Record<Task, Topic>>;
+}
+
+export interface TopicOptions {
+  readonly prefix?: string;
+  readonly partitionCount?: number;
+  readonly replicationFactor?: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** How long frames can be analysed again; also how long conservation can be checked. */
+const FRAME_RETENTION_MS = 24 * HOUR_MS;
+const WEEK_MS = 7 * 24 * HOUR_MS;
+
+/**
+ * The topics of one pipeline. Every record's key is its camera id and every topic has the same
+ * number of partitions, so a camera has the same partition number everywhere.
+ */
+export function topicTable(options: TopicOptions = {}): TopicTable {
+  const { prefix = 'halfsight', partitionCount = 8, replicationFactor = 1 } = options;
+  const topic = (
+    stage: string,
+    recordType: RecordTypeName,
+    settings: Topic['settings'],
+  ): Topic => ({
+    name: `${prefix}.${stage}.v1`,
+    recordType,
+    partitionCount,
+    replicationFactor,
+    settings: {
+      'max.message.bytes': String(LIMITS.messageBytesMax),
+      // With three replicas an acknowledged record survives the loss of any one broker.
+      'min.insync.replicas': String(replicationFactor >= 3 ? 2 : 1),
+      ...settings,
+    },
+  });
+  const kept = (retentionMs: number) => ({
+    'cleanup.policy': 'delete',
+    'retention.ms': String(retentionMs),
+  });
+  const result = (task: Task) => topic(`result.${task}`, task, kept(FRAME_RETENTION_MS));
+  return {
+    frames: topic('camera.frame', 'frame', kept(FRAME_RETENTION_MS)),
+    status: topic('camera.status', 'camera-status', {
+      // The newest status of a camera stays; older ones stay as long as the frames that they count.
+      'cleanup.policy': 'compact,delete',
+      'min.compaction.lag.ms': String(FRAME_RETENTION_MS),
+      'retention.ms': String(WEEK_MS),
+    }),
+    deadLetters: topic('inference.dead-letter', 'dead-letter', kept(WEEK_MS)),
+    results: {
+      classification: result('classification'),
+      detection: result('detection'),
+      segmentation: result('segmentation'),
+    },
+  };
+}
+
+/** All topics of the table, in the order in which a frame meets them. */
+export function topicSpecs(table: TopicTable): Topic[] {
+  const results = TASKS.map((task) => table.results[task]);
+  return [table.frames, table.status, ...results, table.deadLetters];
+}
+
+/** Confluent's convention for the subject of a topic's values. */
+export function subjectsOf(table: TopicTable): Record<RecordTypeName, string> {
+  const subject = (topic: Topic) => `${topic.name}-value`;
+  return {
+    frame: subject(table.frames),
+    'camera-status': subject(table.status),
+    'dead-letter': subject(table.deadLetters),
+    classification: subject(table.results.classification),
+    detection: subject(table.results.detection),
+    segmentation: subject(table.results.segmentation),
+  };
+}

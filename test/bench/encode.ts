@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { loadBundle } from '#models/bundle.ts';
+import { encodeThreads } from '#producers/camera/encode-thread.ts';
+import { createSceneRenderer } from '#producers/camera/scenes/render.ts';
+import { createScene } from '#producers/camera/scenes/scene.ts';
+import { systemClock } from '#runtime/clock.ts';
+
+/**
+ * One encoder thread of the camera agent on pictures of a synthetic street: milliseconds and bytes
+ * a frame, for each rate point of the bundle:
+ *   node test/bench/encode.ts [--bundle DIR] [--threads 1] [--frames 60]
+ * `thread` is measured inside the encoder thread, `whole` from hand-over to bitstream in the main
+ * thread; their difference is the price of the thread.
+ */
+const options = {
+  bundle: {
+    type: 'string',
+    default: join(import.meta.dirname, '../../models/bundles/halfsight-lite0'),
+  },
+  threads: { type: 'string', default: '1' },
+  frames: { type: 'string', default: '60' },
+} as const;
+const { values } = parseArgs({ options });
+const threads = Number(values.threads);
+const frameCount = Number(values.frames);
+
+const bundle = await loadBundle(values.bundle);
+const { width, height } = bundle.manifest.input;
+const renderer = await createSceneRenderer(
+  createScene({ kind: 'street', seed: 1, aspect: width / height }),
+  { width, height },
+);
+const pictures: Uint8Array[] = [];
+for (let index = 0; index < frameCount; index++) {
+  const { pixels } = await renderer.render(index * 2_000_000);
+  pictures.push(pixels.slice());
+}
+
+const worker = await encodeThreads({ bundleDirectory: values.bundle, threads })(() => undefined);
+for (const { index, name } of bundle.manifest.ratePoints) {
+  const threadMs: number[] = [];
+  const wholeMs: number[] = [];
+  let bytes = 0;
+  for (const picture of pictures) {
+    const pixels = picture.slice();
+    const startMs = systemClock.monotonicMs();
+    const encoded = await worker.encode({ pixels, ratePoint: index });
+    wholeMs.push(systemClock.monotonicMs() - startMs);
+    threadMs.push(encoded.encodeDurationUs / 1000);
+    bytes += encoded.bitstream.length;
+  }
+  const result = {
+    bundle: bundle.manifest.name,
+    ratePoint: name,
+    threads,
+    frames: frameCount,
+    bytesMean: Math.round(bytes / frameCount),
+    thread: quantiles(threadMs),
+    whole: quantiles(wholeMs),
+  };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+await worker.close();
+
+function quantiles(valuesMs: readonly number[]) {
+  const sorted = valuesMs.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    Number((sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toFixed(1));
+  return { minMs: at(0), p50Ms: at(0.5), p95Ms: at(0.95) };
+}

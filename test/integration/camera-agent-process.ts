@@ -1,0 +1,228 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { decodeBitstream } from '#codec/bitstream.ts';
+import type { Bundle } from '#models/bundle.ts';
+import { defined } from '#runtime/assert.ts';
+import type { Broker, IncomingRecord } from '#runtime/broker.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { HalfsightError } from '#runtime/errors.ts';
+import { freshSeed } from '#runtime/random.ts';
+import { type CameraStatus, decodeCameraStatus } from '#schemas/camera-status.ts';
+import { decodeFrame, type FrameRecord, frameId } from '#schemas/frame.ts';
+import { singleObjectFraming } from '#schemas/framing.ts';
+import type { TopicTable } from '#schemas/topics.ts';
+
+const MAIN = join(import.meta.dirname, '../../producers/camera/main.ts');
+export const TINY_BUNDLE = join(import.meta.dirname, '../golden/tiny-bundle');
+
+export interface AgentOptions {
+  readonly config: string;
+  readonly brokers: readonly string[];
+  readonly prefix: string;
+  readonly bundle?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** A camera agent as users run it: a process of its own. It dies with the test process. */
+export class AgentProcess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<number | string | null>;
+  #log = '';
+
+  constructor(options: AgentOptions) {
+    const folder = mkdtempSync(join(tmpdir(), 'halfsight-agent-'));
+    const config = join(folder, 'agent.yaml');
+    writeFileSync(config, options.config);
+    this.#child = fork(MAIN, ['--config', config], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        KAFKA_BROKERS: options.brokers.join(','),
+        KAFKA_TOPIC_PREFIX: options.prefix,
+        HALFSIGHT_BUNDLE: options.bundle ?? TINY_BUNDLE,
+        ...options.variables,
+      },
+      execArgv: [],
+      silent: true,
+    });
+    this.#child.stderr?.on('data', (chunk) => {
+      this.#log += String(chunk);
+    });
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('exit', (exitCode, signal) => resolve(exitCode ?? signal));
+    });
+  }
+
+  /** Structured log lines so far. */
+  get log(): string {
+    return this.#log;
+  }
+
+  eventsOf(event: string): Record<string, unknown>[] {
+    return this.#log
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter((line) => line.event === event);
+  }
+
+  /**
+   * Waits until `check` answers true; fails with `what` after `timeoutMs` or when the agent ends. A
+   * broker that is away or has just come back is no answer.
+   */
+  async until(
+    what: string,
+    timeoutMs: number,
+    check: () => boolean | Promise<boolean>,
+  ): Promise<void> {
+    const endMs = systemClock.monotonicMs() + timeoutMs;
+    while (systemClock.monotonicMs() < endMs) {
+      const { exitCode } = this.#child;
+      if (exitCode !== null) throw new Error(`the agent ended with ${exitCode} before ${what}`);
+      try {
+        if (await check()) return;
+      } catch (error) {
+        if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+      }
+      await systemClock.sleep(100);
+    }
+    throw new Error(`waited in vain: ${what}`);
+  }
+
+  /** Resolves with the exit code, or the signal that ended it. */
+  exited(): Promise<number | string | null> {
+    return this.#exited;
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string | null> {
+    if (this.#child.exitCode === null) this.#child.kill(signal);
+    return await this.#exited;
+  }
+}
+
+/** All records that are on a topic now, partition by partition in offset order. */
+export async function readTopic(broker: Broker, topic: string): Promise<IncomingRecord[]> {
+  const ends = new Map(
+    (await broker.offsets(topic))
+      .filter(({ low, high }) => high > low)
+      .map(({ partition, high }) => [partition, high]),
+  );
+  const records: IncomingRecord[] = [];
+  if (ends.size === 0) return records;
+  const consumer = broker.openConsumer({
+    groupId: `reader-${freshSeed().toString(36)}`,
+    topics: [topic],
+    from: 'earliest',
+    readCommitted: true,
+    commit: 'none',
+  });
+  await new Promise<void>((resolve, reject) => {
+    const onRecords = (batch: readonly IncomingRecord[]) => {
+      for (const record of batch) {
+        const end = ends.get(record.partition);
+        if (end === undefined || record.offset >= end) continue;
+        records.push(record);
+        if (record.offset === end - 1) ends.delete(record.partition);
+      }
+      if (ends.size === 0) resolve();
+    };
+    const nothing = () => undefined;
+    consumer
+      .start({ onAssigned: nothing, onRevoked: nothing, onRecords, onFailed: reject })
+      .catch(reject);
+  });
+  await consumer.stop();
+  return records;
+}
+
+/** How many records lie on a topic. */
+export async function recordCount(broker: Broker, topic: string): Promise<number> {
+  const offsets = await broker.offsets(topic);
+  return offsets.reduce((sum, { low, high }) => sum + high - low, 0);
+}
+
+export async function readStatuses(broker: Broker, topics: TopicTable): Promise<CameraStatus[]> {
+  const framing = singleObjectFraming();
+  const records = await readTopic(broker, topics.status.name);
+  return records.map((record) => {
+    const status = decodeCameraStatus(record.value, framing);
+    expect(record.key).toBe(status.cameraId);
+    return status;
+  });
+}
+
+export interface EpochBooks {
+  readonly frames: readonly FrameRecord[];
+  /** Records of frames that were on the topic already: a batch that was sent twice. */
+  readonly repeated: number;
+  readonly final: CameraStatus;
+  readonly droppedCount: number;
+}
+
+/**
+ * Checks from the topics alone what the agent promises, for every camera and epoch: captured =
+ * published + dropped; what is missing on the frame topic is what was dropped; order; every record
+ * decodes down to its latent. Returns the books for further checks.
+ */
+export async function checkBooks(
+  broker: Broker,
+  topics: TopicTable,
+  bundle: Bundle,
+): Promise<Map<string, EpochBooks>> {
+  const framing = singleObjectFraming();
+  const finals = new Map<string, CameraStatus>();
+  const epochs = new Set<string>();
+  for (const status of await readStatuses(broker, topics)) {
+    const name = `${status.cameraId}-${status.epoch}`;
+    if (status.epoch > 0) epochs.add(name);
+    if (status.final) finals.set(name, status);
+    else expect(finals.has(name), `${name} changed after its final status`).toBe(false);
+  }
+  const frames = new Map<string, FrameRecord[]>();
+  for (const record of await readTopic(broker, topics.frames.name)) {
+    const frame = decodeFrame(record.value, framing);
+    expect(record.key).toBe(frame.cameraId);
+    expect(String(Buffer.from(record.headers['frame-id'] ?? []))).toBe(frameId(frame));
+    expect(Buffer.from(frame.bundleDigest).toString('hex')).toBe(bundle.digest);
+    const tablesOf = (hash: string) => bundle.tablesByHash.get(hash);
+    decodeBitstream(frame.bitstream, tablesOf, bundle.latentShape());
+    const name = `${frame.cameraId}-${frame.epoch}`;
+    epochs.add(name);
+    frames.set(name, [...(frames.get(name) ?? []), frame]);
+  }
+  const books = new Map<string, EpochBooks>();
+  for (const name of epochs) {
+    const final = defined(finals.get(name), `the final status of ${name}`);
+    books.set(name, checkEpoch(name, final, frames.get(name) ?? []));
+  }
+  return books;
+}
+
+function checkEpoch(name: string, final: CameraStatus, all: readonly FrameRecord[]): EpochBooks {
+  const droppedCount = Object.values(final.dropped).reduce((a, b) => a + b, 0);
+  expect(final.captured, `${name}: captured = published + dropped`).toBe(
+    final.published + droppedCount,
+  );
+  const seen = new Set<number>();
+  const frames = all.filter(({ sequence }) => {
+    const isNew = !seen.has(sequence);
+    seen.add(sequence);
+    return isNew;
+  });
+  const sequences = frames.map(({ sequence }) => sequence);
+  expect(sequences, `${name}: order`).toEqual(sequences.toSorted((a, b) => a - b));
+  expect(frames.length, `${name}: what was acknowledged is on the topic`).toBe(final.published);
+  expect(Math.max(-1, ...sequences), `${name}: no frame beyond the captured`).toBeLessThan(
+    final.captured,
+  );
+  // A frame tells how many were dropped before it, so at least the ones that it skipped.
+  frames.forEach((frame, index) => {
+    const told = Object.values(frame.dropped).reduce((a, b) => a + b, 0);
+    const missing = frame.sequence - index;
+    expect(told, `${frameId(frame)}: drops told`).toBeGreaterThanOrEqual(missing);
+  });
+  return { frames, repeated: all.length - frames.length, final, droppedCount };
+}

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach } from 'vitest';
+import type { Broker, IncomingRecord } from '#runtime/broker.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { silentLogger } from '#runtime/log.ts';
+import { frameId } from '#schemas/frame.ts';
+import { singleObjectFraming } from '#schemas/framing.ts';
+import { decodeResult, type Result, TASKS } from '#schemas/result.ts';
+import { type TopicTable, topicSpecs } from '#schemas/topics.ts';
+import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
+
+/** Real inference consumers and a reader of their results, for tests on a real Kafka. */
+
+const MAIN = join(import.meta.dirname, '..', '..', 'consumers', 'inference', 'main.ts');
+
+const children: ChildProcess[] = [];
+const brokers: Broker[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (const broker of brokers.splice(0)) await broker.close();
+});
+
+export function openBroker(addresses: readonly string[]): Broker {
+  const settings = { brokers: addresses, clientId: 'test', tls: undefined, sasl: undefined };
+  const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
+  brokers.push(broker);
+  return broker;
+}
+
+export interface InferenceProcess {
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Its child that runs the models, while it has one. */
+  enginePid(): number | undefined;
+  /** SIGTERM; the exit code. */
+  stop(): Promise<number | null>;
+  /** What it has said so far. */
+  output(): string;
+}
+
+export function startInference(
+  addresses: readonly string[],
+  prefix: string,
+  variables: Readonly<Record<string, string>> = {},
+): InferenceProcess {
+  const child = spawn(process.execPath, [MAIN], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+    env: {
+      ...process.env,
+      KAFKA_BROKERS: addresses.join(','),
+      KAFKA_TOPIC_PREFIX: prefix,
+      KAFKA_GROUP_ID: `${prefix}-inference`,
+      HALFSIGHT_BUNDLE: TINY_BUNDLE,
+      HALFSIGHT_LOG_FORMAT: 'text',
+      ...variables,
+    },
+  });
+  children.push(child);
+  let output = '';
+  child.stderr?.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  const exited = once(child, 'exit');
+  return {
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+    signal: (signal) => void child.kill(signal),
+    enginePid() {
+      const list = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
+      return list.trim() === '' ? undefined : Number(list.trim().split(' ')[0]);
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      const [code] = (await exited) as [number | null];
+      return code;
+    },
+    output: () => output,
+  };
+}
+
+export async function createTopics(broker: Broker, topics: TopicTable): Promise<void> {
+  await broker.ensureTopics(topicSpecs(topics));
+}
+
+export interface ResultReader {
+  readonly results: readonly Result[];
+  readonly deadLetters: readonly IncomingRecord[];
+}
+
+/** Collects what a read-committed reader sees on the result and dead-letter topics. */
+export async function readResults(
+  broker: Broker,
+  topics: TopicTable,
+  groupId: string,
+): Promise<ResultReader> {
+  const framing = singleObjectFraming();
+  const results: Result[] = [];
+  const deadLetters: IncomingRecord[] = [];
+  const consumer = broker.openConsumer({
+    groupId,
+    topics: [...TASKS.map((task) => topics.results[task].name), topics.deadLetters.name],
+    from: 'earliest',
+    readCommitted: true,
+    commit: 'none',
+  });
+  await consumer.start({
+    onAssigned: () => {
+      // Without commits a new assignment reads everything again.
+      results.length = 0;
+      deadLetters.length = 0;
+    },
+    onRevoked: () => undefined,
+    onRecords(records) {
+      for (const record of records) {
+        const task = TASKS.find((candidate) => topics.results[candidate].name === record.topic);
+        if (task === undefined) deadLetters.push(record);
+        else results.push(decodeResult(task, record.value, framing));
+      }
+    },
+    onFailed: (error) => {
+      throw error;
+    },
+  });
+  return { results, deadLetters };
+}
+
+/** How often each frame has a result of each head: "task frame-id" -> count. */
+export function countResults(results: readonly Result[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const result of results) {
+    const key = `${result.task} ${frameId(result)}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
+}
+
+export function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+/** Resolves once `condition` holds; rejects with `what()` after `ms`. */
+export async function until(
+  condition: () => boolean,
+  ms: number,
+  what: () => string,
+): Promise<void> {
+  const endMs = systemClock.monotonicMs() + ms;
+  while (!condition()) {
+    if (systemClock.monotonicMs() > endMs) throw new Error(`waited ${ms} ms: ${what()}`);
+    await systemClock.sleep(25);
+  }
+}

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { subscribe } from '#consumers/subscriber/subscribe.ts';
+import { defined } from '#runtime/assert.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { startTracing, type Tracing } from '#runtime/trace.ts';
+import { singleObjectFraming } from '#schemas/framing.ts';
+import { TASKS } from '#schemas/result.ts';
+import { topicTable } from '#schemas/topics.ts';
+import { type OtlpSink, type ReceivedSpan, startOtlpSink } from '#test/fixtures/otlp-sink.ts';
+import { AgentProcess } from './camera-agent-process.ts';
+import { createTopics, openBroker, startInference, until } from './inference-process.ts';
+import { sharedStack } from './stack.ts';
+
+const { brokers, prefix } = sharedStack('trace');
+const topics = topicTable({ prefix });
+const framesWanted = 4;
+const variablesBefore = { ...process.env };
+let sink: OtlpSink;
+let tracing: Tracing;
+
+beforeAll(async () => {
+  sink = await startOtlpSink();
+  Object.assign(process.env, sink.variables);
+  tracing = await startTracing('halfsight-subscriber', { tracingEnabled: true });
+});
+
+afterAll(async () => {
+  process.env = variablesBefore;
+  await sink.close();
+});
+
+it('every step of a frame, in four processes, is in one trace', async () => {
+  const broker = openBroker(brokers);
+  await createTopics(broker, topics);
+  const delivered = new Map<string, number>();
+  const subscription = await subscribe(
+    {
+      broker,
+      framing: singleObjectFraming(),
+      topics,
+      tasks: TASKS,
+      from: 'earliest',
+      clock: systemClock,
+      tracer: tracing.tracer,
+    },
+    (_, { frameId, traceparent }) => {
+      if (traceparent !== undefined) delivered.set(frameId, (delivered.get(frameId) ?? 0) + 1);
+    },
+  );
+  const inference = startInference(brokers, prefix, sink.variables);
+  const agent = new AgentProcess({
+    brokers,
+    prefix,
+    variables: sink.variables,
+    config: [
+      'agent: { id: tracing }',
+      'trace: { sampleRatio: 1 }',
+      'cameras:',
+      '  - { id: gate, source: "synthetic:street?seed=1", fps: 4 }',
+      '  - { id: yard, source: "synthetic:yard?seed=2", fps: 4 }',
+    ].join('\n'),
+  });
+  const seen = () => [...delivered.values()].filter((count) => count === TASKS.length).length;
+  await until(
+    () => seen() >= framesWanted,
+    60_000,
+    () => agent.log + inference.output(),
+  );
+
+  expect(await agent.stop()).toBe(0);
+  expect(await inference.stop()).toBe(0);
+  await subscription.stop();
+  await tracing.stop();
+
+  const traces = Map.groupBy(sink.spans(), ({ traceId }) => traceId);
+  const whole = [...traces.values()].filter((spans) => spans.some(isDelivery));
+  expect(whole.length).toBeGreaterThanOrEqual(framesWanted);
+  for (const spans of whole) expectOneTrace(spans);
+  // Frames of both cameras come together in batches, and say so.
+  const batches = sink.spans().filter(({ name }) => name === 'batch');
+  expect(batches.length).toBeGreaterThanOrEqual(framesWanted);
+  for (const { linkedTraceIds, traceId } of batches) expect(linkedTraceIds).not.toContain(traceId);
+});
+
+const isDelivery = ({ name }: ReceivedSpan) => name.startsWith('deliver');
+
+function expectOneTrace(spans: readonly ReceivedSpan[]): void {
+  const named = (name: string) => spans.filter((span) => span.name === name);
+  const one = (name: string) => {
+    expect(named(name), `${name} in ${spans.map((span) => span.name).join(', ')}`).toHaveLength(1);
+    return defined(named(name)[0], name);
+  };
+  const steps = ['capture', 'encode', `send ${topics.frames.name}`, 'fetch', 'decode', 'batch'];
+  const chain = [...steps, 'publish'].map(one);
+  for (const [index, span] of chain.entries()) {
+    const parent = chain[index - 1];
+    expect(span.parentSpanId, span.name).toBe(parent?.spanId);
+    expect(span.endTimeNs, span.name).toBeGreaterThanOrEqual(span.startTimeNs);
+    if (parent !== undefined) expect(span.startTimeNs).toBeGreaterThanOrEqual(parent.startTimeNs);
+  }
+  const batch = one('batch');
+  for (const task of TASKS) expect(one(`head ${task}`).parentSpanId).toBe(batch.spanId);
+  const deliveries = spans.filter(isDelivery);
+  expect(deliveries).toHaveLength(TASKS.length);
+  for (const { parentSpanId } of deliveries) expect(parentSpanId).toBe(one('publish').spanId);
+  expect(new Set(spans.map(({ service }) => service))).toEqual(
+    new Set(['halfsight-camera', 'halfsight-inference', 'halfsight-subscriber']),
+  );
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { Balance } from '#consumers/subscriber/balance.ts';
+import { renderBalance } from '#consumers/subscriber/balance-table.ts';
+import type { CameraStatus } from '#schemas/camera-status.ts';
+
+const EPOCH = Date.UTC(2026, 10, 21, 8, 30);
+
+function closed(cameraId: string, captured: number, published: number): CameraStatus {
+  return {
+    cameraId,
+    epoch: EPOCH,
+    agentId: 'agent',
+    state: 'offline',
+    captured,
+    published,
+    dropped: captured > published ? { 'encoder-busy': captured - published } : {},
+    reconnects: 0,
+    lastFrameTimeUs: null,
+    framesPerSecond: 0,
+    timeUs: 1,
+    final: true,
+    detail: '',
+  };
+}
+
+function balanceOf(cameraId: string, balance = new Balance({ heads: ['detection'] })): Balance {
+  for (const sequence of [0, 1, 3]) {
+    balance.frame({ cameraId, epoch: EPOCH, sequence });
+    balance.result('detection', { cameraId, epoch: EPOCH, sequence });
+  }
+  return balance;
+}
+
+describe('renderBalance', () => {
+  it('shows a row per camera and epoch, the drops with their reason, and the verdict', () => {
+    const balance = balanceOf('gate');
+    balance.status(closed('gate', 4, 3));
+    expect(renderBalance(balance.report())).toBe(
+      [
+        'camera  epoch (UTC)          captured  detection  dropped  dead letters  lost  duplicated',
+        'gate    2026-11-21 08:30:00         4          3        1             0     0' +
+          '           0  adds up',
+        'dropped: encoder-busy 1',
+        'captured = results + dropped + dead letters for detection: 0 lost, 0 duplicated.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('names what does not add up, and where', () => {
+    const balance = balanceOf('yard', balanceOf('gate'));
+    balance.status(closed('gate', 4, 3));
+    balance.result('detection', { cameraId: 'yard', epoch: EPOCH, sequence: 1 });
+    balance.frame({ cameraId: 'yard', epoch: EPOCH, sequence: 4 });
+    balance.status(closed('yard', 5, 4));
+    const text = renderBalance(balance.report());
+    expect(text).toMatch(/^gate .* adds up$/m);
+    expect(text).toMatch(/^yard .* 1 {11}1 {2}DOES NOT ADD UP$/m);
+    expect(text).toMatch(/^all .*9 {10}6 {8}2 .*$/m);
+    expect(text).toContain(`yard, epoch ${EPOCH}: detection: 1 lost`);
+    expect(text).toContain('The balance does NOT add up for detection: 1 lost, 1 duplicated.');
+  });
+
+  it('says that an epoch is open, and how many frames are under way', () => {
+    const balance = balanceOf('gate');
+    balance.frame({ cameraId: 'gate', epoch: EPOCH, sequence: 4 });
+    const text = renderBalance(balance.report());
+    expect(text).toMatch(/^gate .* open$/m);
+    expect(text).toContain('0 lost, 0 duplicated (open epochs: as far as known, 1 under way).');
+  });
+
+  it('says when there was nothing to count', () => {
+    expect(renderBalance(new Balance().report())).toBe('No frame was captured.\n');
+  });
+});

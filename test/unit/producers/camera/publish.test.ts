@@ -1,0 +1,246 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Publisher } from '#producers/camera/publish.ts';
+import type { OutgoingRecord } from '#runtime/broker.ts';
+import { HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import { silentLogger } from '#runtime/log.ts';
+import { seededRandom } from '#runtime/random.ts';
+import { ManualClock, settle } from '#test/fixtures/manual-clock.ts';
+import { JourneyMaker } from './journeys.ts';
+
+const AWAY = new HalfsightError('publish-failed', 'the broker is away.');
+
+/** Answers each send when the test says so. */
+class FakeProducer {
+  readonly sends: (readonly OutgoingRecord[])[] = [];
+  acknowledge: () => void = () => undefined;
+  fail: (error: Error) => void = () => undefined;
+  isSending = false;
+
+  send(records: readonly OutgoingRecord[]): Promise<void> {
+    expect(this.isSending, 'one send at a time').toBe(false);
+    expect(records.length).toBeGreaterThan(0);
+    this.sends.push(records);
+    this.isSending = true;
+    return new Promise<void>((resolve, reject) => {
+      this.acknowledge = resolve;
+      this.fail = reject;
+    }).finally(() => {
+      this.isSending = false;
+    });
+  }
+}
+
+function setUp() {
+  const clock = new ManualClock();
+  const producer = new FakeProducer();
+  const journeys = new JourneyMaker();
+  const random = seededRandom(1);
+  const publisher = new Publisher({ producer, clock, logger: silentLogger, random });
+  const publish = (cameraId: string, bytes = 100) => {
+    const journey = journeys.next(cameraId);
+    const headers = { 'frame-id': String(journey.identity.sequence) };
+    const value = new Uint8Array(bytes);
+    publisher.publish(journey, { topic: 'frames', key: cameraId, value, headers });
+  };
+  return { clock, producer, journeys, publisher, publish };
+}
+
+function namesOf(records: readonly OutgoingRecord[] | undefined): string[] {
+  return (records ?? []).map(({ key, headers }) => `${key}:${headers['frame-id']}`);
+}
+
+describe('the accumulator of Publisher', () => {
+  it('sends when its oldest frame is accumulatorLingerMs old, not before', async () => {
+    const { clock, producer, publish } = setUp();
+    publish('a');
+    await clock.advance(LIMITS.accumulatorLingerMs - 1);
+    publish('b');
+    expect(producer.sends).toHaveLength(0);
+    await clock.advance(1);
+    expect(namesOf(producer.sends[0])).toEqual(['a:0', 'b:0']);
+  });
+
+  it('sends at once when it is full', () => {
+    const { producer, publish } = setUp();
+    const halfBytes = LIMITS.accumulatorBytesMax / 2;
+    publish('a', LIMITS.frameRecordBytesMax);
+    expect(producer.sends).toHaveLength(0);
+    publish('b', Math.min(halfBytes, LIMITS.frameRecordBytesMax));
+    expect(producer.sends).toHaveLength(1);
+  });
+
+  it('never puts more than accumulatorBytesMax into one send', async () => {
+    const { clock, producer, publish } = setUp();
+    publish('a');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    for (let index = 0; index < 40; index++) publish('a', 100_000);
+    while (producer.isSending) {
+      producer.acknowledge();
+      await clock.advance(LIMITS.accumulatorLingerMs);
+    }
+    const sizes = producer.sends.map((records) => records.reduce((n, r) => n + r.value.length, 0));
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(LIMITS.accumulatorBytesMax);
+    expect(sizes.reduce((a, b) => a + b, 0)).toBe(40 * 100_000 + 100);
+  });
+
+  it('collects while a send is on its way, and sends that together', async () => {
+    const { clock, producer, publish } = setUp();
+    publish('a');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    publish('a');
+    publish('b');
+    await clock.advance(LIMITS.accumulatorLingerMs * 10);
+    expect(producer.sends).toHaveLength(1);
+    producer.acknowledge();
+    await settle();
+    expect(namesOf(producer.sends[1])).toEqual(['a:1', 'b:0']);
+  });
+});
+
+describe('Publisher while the broker is away', () => {
+  it('sends the very same batch again, before anything newer', async () => {
+    const { clock, producer, journeys, publish } = setUp();
+    publish('a');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    publish('a');
+    for (let failures = 0; failures < 4; failures++) {
+      producer.fail(AWAY);
+      await clock.advance(LIMITS.publishRetryDelayMsMax * 2);
+    }
+    expect(producer.sends).toHaveLength(5);
+    expect(new Set(producer.sends.map((records) => namesOf(records).join()))).toEqual(
+      new Set(['a:0']),
+    );
+    expect(journeys.account('a').counts().inFlight).toBe(2);
+    producer.acknowledge();
+    await settle();
+    expect(namesOf(producer.sends[5])).toEqual(['a:1']);
+    producer.acknowledge();
+    await settle();
+    expect(journeys.account('a').counts()).toMatchObject({ published: 2, inFlight: 0 });
+  });
+
+  it('bounds its backlog by dropping the newest frames of the camera that holds most', async () => {
+    const { clock, producer, journeys, publisher, publish } = setUp();
+    publish('modest', 1000);
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    const fits = Math.floor(LIMITS.publishBacklogBytesMax / 200_000);
+    for (let index = 0; index < fits + 20; index++) {
+      publish('greedy', 200_000);
+      if (index % 10 === 0) publish('modest', 1000);
+      expect(publisher.report().bytes).toBeLessThanOrEqual(LIMITS.publishBacklogBytesMax);
+    }
+    expect(journeys.account('modest').dropped).toEqual({});
+    expect(journeys.account('greedy').dropped['publish-backlog']).toBeGreaterThanOrEqual(20);
+    const drained = publisher.drain();
+    while (producer.isSending) {
+      producer.acknowledge();
+      await settle();
+    }
+    await drained;
+    const greedy = producer.sends.flatMap(namesOf).filter((name) => name.startsWith('greedy'));
+    expect(greedy, 'the oldest ones were kept').toEqual(
+      Array.from({ length: greedy.length }, (_, index) => `greedy:${index}`),
+    );
+  });
+
+  it('sets aside a record that the broker refuses for its size, and no other', async () => {
+    const { clock, producer, journeys, publish } = setUp();
+    publish('a');
+    publish('b', 5000);
+    publish('c');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    producer.fail(new HalfsightError('record-too-large', 'over max.message.bytes.'));
+    await settle();
+    expect(namesOf(producer.sends[1])).toEqual(['a:0', 'c:0']);
+    producer.acknowledge();
+    await settle();
+    expect(journeys.account('b').dropped).toEqual({ 'record-too-large': 1 });
+    expect(journeys.account('a').counts().published).toBe(1);
+  });
+});
+
+describe('Publisher.drain', () => {
+  it('sends what is left without lingering', async () => {
+    const { clock, producer, publisher, publish } = setUp();
+    publish('a');
+    const drained = publisher.drain();
+    expect(producer.sends).toHaveLength(1);
+    producer.acknowledge();
+    await drained;
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('drops with `shutdown` what the broker has not acknowledged in time', async () => {
+    const { clock, producer, journeys, publisher, publish } = setUp();
+    publish('a');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    publish('a');
+    const drained = publisher.drain();
+    await clock.advance(LIMITS.publishDrainTimeoutMs);
+    await drained;
+    expect(journeys.account('a').counts()).toMatchObject({ dropped: { shutdown: 2 }, inFlight: 0 });
+    producer.acknowledge();
+    await settle();
+    expect(journeys.account('a').counts().published).toBe(0);
+    publish('a');
+    expect(journeys.account('a').dropped).toEqual({ shutdown: 3 });
+  });
+
+  it('ends at once when there is nothing', async () => {
+    const { publisher } = setUp();
+    await publisher.drain();
+  });
+});
+
+describe('Publisher under random interleavings', () => {
+  it('keeps the order of each camera, loses nothing, and its books balance', async () => {
+    const step = fc.oneof(
+      fc.record({
+        type: fc.constant('publish' as const),
+        camera: fc.constantFrom('a', 'b', 'c'),
+        bytes: fc.constantFrom(100, 50_000, LIMITS.frameRecordBytesMax),
+      }),
+      fc.record({ type: fc.constantFrom('acknowledge' as const, 'fail' as const) }),
+      fc.record({ type: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 5000 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (script) => {
+        const { clock, producer, journeys, publisher, publish } = setUp();
+        const acknowledged: string[] = [];
+        const acknowledge = async () => {
+          if (!producer.isSending) return;
+          acknowledged.push(...namesOf(producer.sends.at(-1)));
+          producer.acknowledge();
+          await settle();
+        };
+        for (const event of script) {
+          if (event.type === 'publish') publish(event.camera, event.bytes);
+          else if (event.type === 'wait') await clock.advance(event.ms);
+          else if (event.type === 'acknowledge') await acknowledge();
+          else {
+            producer.fail(AWAY);
+            await settle();
+          }
+        }
+        const drained = publisher.drain();
+        while (publisher.report().records > 0) {
+          await acknowledge();
+          await clock.advance(1);
+        }
+        await drained;
+        for (const account of journeys.accounts.values()) {
+          const own = acknowledged.filter((name) => name.startsWith(`${account.cameraId}:`));
+          const { captured, published, inFlight } = account.counts();
+          // The backlog holds all of this script, so nothing may be dropped.
+          expect(own).toEqual(own.map((_, index) => `${account.cameraId}:${index}`));
+          expect({ captured, inFlight }).toEqual({ captured: published, inFlight: 0 });
+          expect(published).toBe(own.length);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

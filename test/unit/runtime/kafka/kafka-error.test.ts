@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { AssertionError } from '#runtime/assert.ts';
+import { HalfsightError } from '#runtime/errors.ts';
+import { errorType, toHalfsightError } from '#runtime/kafka/kafka-error.ts';
+
+/** Errors in the shapes in which kafkajs throws them. */
+const protocol = (type: string, message = type) =>
+  Object.assign(new Error(message), { name: 'KafkaJSProtocolError', type });
+const wrapped = (cause: Error) =>
+  Object.assign(new Error('wrapped', { cause }), { name: 'KafkaJSNumberOfRetriesExceeded' });
+const named = (name: string, message: string) => Object.assign(new Error(message), { name });
+
+describe('toHalfsightError', () => {
+  it.each([
+    ['a fenced producer', protocol('INVALID_PRODUCER_EPOCH'), 'broker-fenced'],
+    ['code 90, which kafkajs does not know', named('X', 'Unknown error code 90'), 'broker-fenced'],
+    ['a refused topic', protocol('TOPIC_AUTHORIZATION_FAILED'), 'broker-refused'],
+    ['a refused group', protocol('GROUP_AUTHORIZATION_FAILED'), 'broker-refused'],
+    ['a wrong password', named('KafkaJSSASLAuthenticationError', 'no'), 'broker-refused'],
+    ['another CA', named('KafkaJSConnectionError', 'self-signed certificate'), 'broker-refused'],
+    ['a large record', protocol('MESSAGE_TOO_LARGE'), 'record-too-large'],
+    ['a missing topic', protocol('UNKNOWN_TOPIC_OR_PARTITION'), 'topic-missing'],
+    ['nobody there', named('KafkaJSConnectionError', 'ECONNREFUSED h:1'), 'broker-unavailable'],
+    ['a time-out', named('KafkaJSRequestTimeoutError', 'timed out'), 'broker-unavailable'],
+  ])('%s, also inside wrappers', (_, error, code) => {
+    for (const thrown of [error, wrapped(error), wrapped(wrapped(error))]) {
+      const failure = toHalfsightError(thrown, 'doing this');
+      expect(failure.code).toBe(code);
+      expect(failure.message).toBe(`doing this: ${error.message}`);
+    }
+  });
+
+  it('what a person can mend comes with advice', () => {
+    for (const type of ['TOPIC_AUTHORIZATION_FAILED', 'UNKNOWN_TOPIC_OR_PARTITION']) {
+      expect(toHalfsightError(protocol(type), 'x').advice).toBeTruthy();
+    }
+  });
+
+  it('looks into a call about several topics', () => {
+    const inner = protocol('INVALID_REPLICATION_FACTOR', 'larger than available brokers');
+    const errors = Object.assign(new Error('Topic creation errors'), { errors: [inner] });
+    expect(errorType(errors)).toBe('INVALID_REPLICATION_FACTOR');
+    const failure = toHalfsightError(errors, 'creating topics');
+    expect(failure.code).toBe('broker-refused');
+    expect(failure.message).toContain('larger than available brokers');
+  });
+
+  it('leaves ours as they are, and a failed assertion a crash', () => {
+    const ours = new HalfsightError('topic-missing', 'gone');
+    expect(toHalfsightError(ours, 'x')).toBe(ours);
+    const mistake = new AssertionError('a mistake');
+    expect(() => toHalfsightError(mistake, 'x')).toThrow(mistake);
+  });
+});

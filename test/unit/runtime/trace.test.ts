@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noTracer, startTracing, type Tracing, traceparentOf } from '#runtime/trace.ts';
+import { type OtlpSink, startOtlpSink } from '#test/fixtures/otlp-sink.ts';
+
+const SAMPLED = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+describe('traceparentOf', () => {
+  const headers = (value: string) => ({ traceparent: Buffer.from(value) });
+
+  it('returns the header of a sampled frame only', () => {
+    expect(traceparentOf(headers(SAMPLED))).toBe(SAMPLED);
+    expect(traceparentOf(headers(SAMPLED.replace(/01$/, '00')))).toBeUndefined();
+    expect(traceparentOf(headers('00-short-01'))).toBeUndefined();
+    expect(traceparentOf({})).toBeUndefined();
+  });
+});
+
+describe('tracing', () => {
+  let sink: OtlpSink;
+  let tracing: Tracing;
+  const before = { ...process.env };
+
+  beforeAll(async () => {
+    sink = await startOtlpSink();
+    Object.assign(process.env, sink.variables);
+    tracing = await startTracing('halfsight-test', { tracingEnabled: true });
+  });
+
+  afterAll(async () => {
+    process.env = before;
+    await sink.close();
+  });
+
+  it('loads nothing and does nothing when it is off', async () => {
+    const off = await startTracing('halfsight-test', { tracingEnabled: false });
+    expect(off.tracer).toBe(noTracer);
+    expect(off.tracer.start('capture', { root: true }).sampled).toBe(false);
+  });
+
+  it('continues a trace from its header, links batches, and keeps given times', async () => {
+    const { tracer } = tracing;
+    const root = tracer.start('capture', { root: true, startTimeUs: 1_700_000_000_123_456 });
+    const parent = root.traceparent();
+    expect(parent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    const child = tracer.start('encode', { parent });
+    const batch = tracer.start('batch', { links: [child.traceparent() ?? ''] });
+    batch.end();
+    child.end();
+    root.end(1_700_000_000_223_456);
+    await tracing.stop();
+
+    const named = (name: string) => sink.spans().find((span) => span.name === name);
+    expect(named('capture')?.startTimeNs).toBe(1_700_000_000_123_456_000n);
+    expect(named('capture')?.endTimeNs).toBe(1_700_000_000_223_456_000n);
+    expect(named('encode')?.traceId).toBe(named('capture')?.traceId);
+    expect(named('encode')?.parentSpanId).toBe(named('capture')?.spanId);
+    expect(named('batch')?.linkedTraceIds).toEqual([named('capture')?.traceId]);
+    expect(named('batch')?.traceId).not.toBe(named('capture')?.traceId);
+  });
+
+  it('makes no span for a frame that is not sampled', () => {
+    const span = tracing.tracer.start('decode', { parent: undefined });
+    expect(span.sampled).toBe(false);
+    expect(span.traceparent()).toBeUndefined();
+  });
+});
