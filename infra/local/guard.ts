@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Logger } from '#runtime/log.ts';
 
@@ -24,10 +25,16 @@ export class Guard {
     this.#tell(`-${pid}\n`);
   }
 
-  /** Lets the guardian go; it ends what is still watched. */
-  close(): void {
+  /** Lets the guardian go, and waits until it has: it ends what is still watched. */
+  async close(): Promise<void> {
     this.#closed = true;
-    this.#guardian?.stdin?.end();
+    const guardian = this.#guardian;
+    if (guardian === undefined || guardian.exitCode !== null || guardian.signalCode !== null)
+      return;
+    guardian.ref();
+    const gone = once(guardian, 'close');
+    guardian.stdin?.end();
+    await gone;
   }
 
   #hire(): void {

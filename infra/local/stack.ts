@@ -71,7 +71,7 @@ export async function startLocalStack(given: LocalStackOptions): Promise<LocalSt
   const stop = async () => {
     // In parallel: stopped one after another, the last broker waits long for a quorum in vain.
     await Promise.all(servers.map((server) => server.stop()));
-    guard.close();
+    await guard.close();
     await lock.release();
   };
   const start = async () => {

@@ -27,9 +27,9 @@ beforeEach(() => {
   process.env.PATH = `${programs}:${originalPath}`;
 });
 
-afterEach(() => {
+afterEach(async () => {
   process.env.PATH = originalPath;
-  guard.close();
+  await guard.close();
 });
 
 function fakeMaven(script: string): void {

@@ -21,7 +21,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
-  guard.close();
+  await guard.close();
 });
 
 /** Sleeps are cut to a few milliseconds, so that pauses between attempts cost nothing. */
