@@ -1,6 +1,6 @@
 import { LIMITS } from '#runtime/limits.ts';
 import { checkFraction, checkSize } from './bounds.ts';
-import { checkIdentity, type FrameIdentity, type TimeSource } from './frame.ts';
+import { checkIdentity, type FrameIdentity, frameId, type TimeSource } from './frame.ts';
 import type { Framing } from './framing.ts';
 import { openRecord, refuse, sealRecord } from './record.ts';
 import { RECORD_TYPES } from './record-type.ts';
@@ -103,7 +103,7 @@ export function decodeResult<T extends Task>(
   return result as ResultOf<T>;
 }
 
-// ---- Between the TypeScript shape and the Avro shape: they differ in boxes and in `task` only.
+// ---- Between the TypeScript and the Avro shape: they differ in boxes, `task` and `frame_id`.
 
 interface WireBox {
   readonly xMin: number;
@@ -113,21 +113,25 @@ interface WireBox {
 }
 
 type WireResult = ResultEnvelope & {
+  /** In one word for readers in other languages; ours make it from its parts. */
+  readonly frameId: string;
   readonly bboxFormat?: string;
   readonly maskFrame?: string;
   readonly detections?: readonly (Classification & { readonly box: WireBox })[];
 };
 
 function toWire(result: Result): object {
-  if (result.task !== 'detection') return result;
+  const wire = { ...result, frameId: frameId(result) };
+  if (result.task !== 'detection') return wire;
   const detections = result.detections.map(({ box: [xMin, yMin, xMax, yMax], ...rest }) => ({
     ...rest,
     box: { xMin, yMin, xMax, yMax },
   }));
-  return { ...result, detections };
+  return { ...wire, detections };
 }
 
-function fromWire(task: Task, value: WireResult): Result {
+function fromWire(task: Task, { frameId: id, ...value }: WireResult): Result {
+  if (id !== frameId(value)) refuse(task, `frame_id ${id} is not that of its other fields`);
   if (task !== 'detection') return { ...value, task } as unknown as Result;
   const detections = (value.detections ?? []).map(({ box, ...rest }) => ({
     ...rest,

@@ -22,7 +22,8 @@ LINEAGE = {
     "head_task": "detection", "head_version": "1", "rate_point": 1, "table_hash": "0123456789abcdef",
     "bitstream_bytes": 7654,
 }
-RESULT = {**IDENTITY, **TIMES, "infer_time_us": 1763712345800003, **SOURCE, "status": "ok", "lineage": LINEAGE}
+FRAME_ID = "gate-2.north_A-1763712000123-4711"
+RESULT = {"frame_id": FRAME_ID, **IDENTITY, **TIMES, "infer_time_us": 1763712345800003, **SOURCE, "status": "ok", "lineage": LINEAGE}
 VALUES = {
     "frame": {
         **IDENTITY, **TIMES, "encode_duration_us": 21000, **SOURCE, "input_width": 416, "input_height": 416,
@@ -42,7 +43,7 @@ VALUES = {
         "reason": "record-truncated", "detail": "frame record ends after 12 bytes, in camera_id.", "frame_id": None,
         "camera_id": "gate-2.north_A", "origin_topic": "halfsight.camera.frame.v1", "origin_partition": 3,
         "origin_offset": 9007199254740990, "origin_timestamp_ms": 1763712345701, "origin_key": b"gate-2.north_A",
-        "origin_headers": {"frame-id": b"gate-2.north_A-1763712000123-4711"}, "origin_value": b"\xc3\x01\x00",
+        "origin_headers": {"frame-id": FRAME_ID.encode()}, "origin_value": b"\xc3\x01\x00",
         "origin_bytes": 3, "consumer": "halfsight-inference", "failed_time_us": 1763712345800003,
         "bundle_digest": "cd" * 32,
     },

@@ -5,7 +5,7 @@ import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { decodeCameraStatus, encodeCameraStatus } from '#schemas/camera-status.ts';
 import { decodeDeadLetter, encodeDeadLetter } from '#schemas/dead-letter.ts';
-import { decodeFrame, encodeFrame } from '#schemas/frame.ts';
+import { decodeFrame, encodeFrame, frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import type { RecordTypeName } from '#schemas/record-type.ts';
 import { decodeResult, encodeResult } from '#schemas/result.ts';
@@ -186,6 +186,14 @@ describe('results that mean nothing are refused', () => {
     const [mask] = SEGMENTATION.masks;
     const masks = [{ ...mask, mask: { height: 0, width: 2, counts: '2' } } as never];
     expect(() => encodeResult({ ...SEGMENTATION, masks }, framing)).toThrow('mask size 2x0');
+  });
+
+  it('a frame_id that is not that of its other fields', () => {
+    const record = Buffer.from(encodeResult(DETECTION, framing));
+    const at = record.indexOf(frameId(DETECTION));
+    expect(at).toBeGreaterThan(0);
+    record[at] = 'x'.charCodeAt(0);
+    expect(() => decodeResult('detection', record, framing)).toThrow(/frame_id x/);
   });
 
   it('a record of another task', () => {

@@ -121,7 +121,7 @@ describe('house rules for schemas', () => {
       const end = fields.findIndex(({ name }) => name === 'lineage');
       return fields.slice(0, end + 1);
     });
-    expect(envelopes[0]).toHaveLength(11);
+    expect(envelopes[0]).toHaveLength(12);
     expect(envelopes[1]).toEqual(envelopes[0]);
     expect(envelopes[2]).toEqual(envelopes[0]);
   });
