@@ -74,7 +74,9 @@ export function toHalfsightError(error: unknown, doing: string): HalfsightError 
     return new HalfsightError('record-too-large', message, { ...options, advice });
   }
   if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
-    return new HalfsightError('topic-missing', message, { ...options, advice: TOPIC_ADVICE });
+    // Brokers say so too while a partition moves, so it may pass; whether a topic exists at all is
+    // asked once, at start (`KafkaTopics.partitionCount`).
+    return new HalfsightError('broker-unavailable', message, { ...options, advice: TOPIC_ADVICE });
   }
   if ((type !== undefined && REFUSED.has(type)) || isTlsProblem(error)) {
     const advice = 'Check KAFKA_TLS*, KAFKA_SASL_* and the ACLs of this user on the broker.';

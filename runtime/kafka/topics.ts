@@ -62,7 +62,8 @@ export class KafkaTopics {
     });
   }
 
-  offsets(topic: string): Promise<PartitionOffsets[]> {
+  async offsets(topic: string): Promise<PartitionOffsets[]> {
+    await this.partitionCount(topic);
     return this.#with(`reading the offsets of ${topic}`, async (admin) => {
       const offsets = await admin.fetchTopicOffsets(topic);
       return offsets
@@ -71,7 +72,8 @@ export class KafkaTopics {
     });
   }
 
-  committed(groupId: string, topic: string): Promise<ReadonlyMap<number, CommittedPosition>> {
+  async committed(groupId: string, topic: string): Promise<ReadonlyMap<number, CommittedPosition>> {
+    await this.partitionCount(topic);
     return this.#with(`reading the position of ${groupId}`, async (admin) => {
       const topics = await admin.fetchOffsets({ groupId, topics: [topic] });
       const partitions = topics.find((entry) => entry.topic === topic)?.partitions ?? [];

@@ -19,7 +19,7 @@ describe('toHalfsightError', () => {
     ['a wrong password', named('KafkaJSSASLAuthenticationError', 'no'), 'broker-refused'],
     ['another CA', named('KafkaJSConnectionError', 'self-signed certificate'), 'broker-refused'],
     ['a large record', protocol('MESSAGE_TOO_LARGE'), 'record-too-large'],
-    ['a missing topic', protocol('UNKNOWN_TOPIC_OR_PARTITION'), 'topic-missing'],
+    ['a topic that moves', protocol('UNKNOWN_TOPIC_OR_PARTITION'), 'broker-unavailable'],
     ['nobody there', named('KafkaJSConnectionError', 'ECONNREFUSED h:1'), 'broker-unavailable'],
     ['a time-out', named('KafkaJSRequestTimeoutError', 'timed out'), 'broker-unavailable'],
   ])('%s, also inside wrappers', (_, error, code) => {
