@@ -231,8 +231,8 @@ describe('a start that cannot succeed', () => {
     const directory = freshDirectory();
     const before = childrenOf(process.pid);
     const controller = new AbortController();
-    // Called off when the first program of the start runs beside the guardian: how long a whole start
-    // takes depends on the machine.
+    // Called off when the first program of the start runs beside the guardian: how long a whole
+    // start takes depends on the machine.
     const cancel = systemClock.every(10, () => {
       const begun = childrenOf(process.pid).filter((pid) => !before.includes(pid));
       if (begun.length >= 2) controller.abort();
