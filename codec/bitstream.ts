@@ -1,27 +1,47 @@
 import { assert } from '#runtime/assert.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import type { CodedRun } from './coder.ts';
+import { parseVersion1 } from './container-v1.ts';
+import { parseVersion2, writeContainer } from './container-v2.ts';
 import {
   type BitstreamHeader,
+  ByteReader,
   type Chunk,
+  type Container,
   isShapeAllowed,
   type LatentShape,
-  parseContainer,
-  writeContainer,
-} from './container.ts';
+  MAGIC,
+  malformed,
+  symbolCount,
+} from './header.ts';
 import type { Latent } from './latent.ts';
-import { decodeSymbols, encodeSymbols } from './rans.ts';
+import { createWasmCoder } from './rans-wasm.ts';
 import { type CodingTables, shortHash } from './tables.ts';
 
-export type { BitstreamHeader } from './container.ts';
+export type { BitstreamHeader, LatentShape } from './header.ts';
 
 /** A latent as the bytes that a frame record carries, and back. Which file does what: README.md. */
+
+/** The coder of this thread. */
+export const coder = createWasmCoder();
 
 export interface EncodeOptions {
   /** The bundle's rate point that the tables belong to. */
   readonly ratePoint: number;
-  /** Chunks can be checked and decoded alone; each one costs 18 bytes. */
+  /** Chunks can be checked and decoded alone; each one costs 15 bytes. */
   readonly chunkCount?: number;
+}
+
+/** Finds tables by the 16 hex digits that bitstreams carry. */
+export type TableLookup = (tableHash: string) => CodingTables | undefined;
+
+/** A bitstream whose header is checked and whose symbols are still to be decoded. */
+export interface OpenBitstream {
+  readonly header: BitstreamHeader;
+  /** All zeros until `decodeOpened`. */
+  readonly latent: Latent;
+  readonly runs: readonly CodedRun[];
 }
 
 /** Throws `latent-out-of-range` for a symbol that the codec cannot hold. */
@@ -31,76 +51,163 @@ export function encodeBitstream(
   options: EncodeOptions,
 ): Uint8Array<ArrayBuffer> {
   const { channels, height, width, symbols } = latent;
-  const { ratePoint, chunkCount = 1 } = options;
+  checkLatent(latent);
+  assert(tables.count === channels, 'each channel of the latent has a table');
   const planeSize = height * width;
-  assert(isShapeAllowed(latent), `a latent of ${channels}x${height}x${width} is over the limits`);
-  assert(
-    symbols.length === channels * planeSize,
-    'the latent has as many symbols as its shape says',
-  );
-  assert(tables.channels === channels, 'the tables have a channel for each of the latent');
+  const chunks = splitChannels(channels, options).map(({ first, channelCount }): Chunk => {
+    const choice = { kind: 'planes', first, planeSize } as const;
+    const own = symbols.subarray(first * planeSize, (first + channelCount) * planeSize);
+    return { channelCount, payload: coder.encode({ symbols: own, tables, choice }) };
+  });
+  const header: BitstreamHeader = {
+    frameType: 'intra',
+    referenceSequence: undefined,
+    ratePoint: options.ratePoint,
+    tableHash: shortHash(tables.hash),
+    channels,
+    height,
+    width,
+    side: undefined,
+  };
+  return writeContainer({ header, sidePayload: undefined, chunks });
+}
+
+/**
+ * `expected` is the shape that the bundle makes; anything else is refused before memory is taken
+ * for it. What is thrown is a HalfsightError, `bitstream-...`, whatever the bytes are.
+ */
+export function decodeBitstream(
+  bitstream: Uint8Array,
+  lookup: TableLookup,
+  expected?: LatentShape,
+): { latent: Latent; header: BitstreamHeader } {
+  const opened = openBitstream(bitstream, lookup, expected);
+  const [error] = decodeOpened([opened]);
+  if (error !== undefined) throw error;
+  return opened;
+}
+
+/**
+ * The first channels of a bitstream that may be cut off behind any of its chunks; the symbols of
+ * the other channels are 0.
+ */
+export function decodePrefix(
+  bitstream: Uint8Array,
+  lookup: TableLookup,
+  expected?: LatentShape,
+): { latent: Latent; header: BitstreamHeader; channelsDecoded: number } {
+  const container = parseContainer(bitstream, { isPrefix: true });
+  const opened = openContainer(container, lookup, expected);
+  const [error] = decodeOpened([opened]);
+  if (error !== undefined) throw error;
+  const channelsDecoded = container.chunks.reduce((sum, chunk) => sum + chunk.channelCount, 0);
+  return { ...opened, channelsDecoded };
+}
+
+/** All that can be refused without decoding is refused here. */
+export function openBitstream(
+  bitstream: Uint8Array,
+  lookup: TableLookup,
+  expected?: LatentShape,
+): OpenBitstream {
+  return openContainer(parseContainer(bitstream), lookup, expected);
+}
+
+/**
+ * Decodes the symbols of several bitstreams, side by side where they have the same shape: two take
+ * little more time than one. Returns for each undefined, or why it cannot be decoded.
+ */
+export function decodeOpened(opened: readonly OpenBitstream[]): (HalfsightError | undefined)[] {
+  const outcomes = coder.decode(opened.flatMap(({ runs }) => runs));
+  let next = 0;
+  return opened.map(({ runs }) => {
+    const own = outcomes.slice(next, next + runs.length);
+    next += runs.length;
+    return own.find((outcome) => outcome !== undefined);
+  });
+}
+
+/** Any version. With `isPrefix`, chunks may be missing at the end. */
+export function parseContainer(bitstream: Uint8Array, { isPrefix = false } = {}): Container {
+  const reader = new ByteReader(bitstream);
+  const magic = reader.take(MAGIC.length, 'the magic');
+  const isOurs = MAGIC.every((byte, index) => byte === magic[index]);
+  if (!isOurs) throw malformed('it does not begin with 48 53');
+  const version = reader.takeInteger(1, 'the version');
+  if (version === 1) return parseVersion1(reader);
+  if (version === 2) return parseVersion2(reader, { isPrefix });
+  const message = `bitstream version ${version}; this reader knows the versions 1 and 2.`;
+  throw new HalfsightError('bitstream-version-unknown', message, {
+    advice: 'Upgrade the readers before the camera agents.',
+  });
+}
+
+function openContainer(
+  { header, chunks }: Container,
+  lookup: TableLookup,
+  expected: LatentShape | undefined,
+): OpenBitstream {
+  const { channels, height, width, tableHash } = header;
+  const tables = lookup(tableHash);
+  if (tables === undefined) throw tablesUnknown(tableHash);
+  if (header.side !== undefined) throw malformed('it has a side latent, its tables know of none');
+  checkShape(header, { channels: tables.count, height, width }, 'table set');
+  if (expected !== undefined) checkShape(header, expected, 'bundle');
+  refuseInter(header);
+  const symbols = new Int32Array(symbolCount(header));
+  const planeSize = height * width;
+  let first = 0;
+  const runs = chunks.map(({ channelCount, payload }): CodedRun => {
+    const own = symbols.subarray(first * planeSize, (first + channelCount) * planeSize);
+    const choice = { kind: 'planes', first, planeSize } as const;
+    first += channelCount;
+    return { symbols: own, tables, choice, payload };
+  });
+  return { header, latent: { channels, height, width, symbols }, runs };
+}
+
+/** `chunkCount` parts of the channels, as equal as can be, in order. */
+export function splitChannels(
+  channels: number,
+  { ratePoint, chunkCount = 1 }: EncodeOptions,
+): { first: number; channelCount: number }[] {
   assert(ratePoint >= 0 && ratePoint <= 255, 'a rate point fits in a byte');
   assert(
     chunkCount >= 1 && chunkCount <= Math.min(channels, LIMITS.chunksPerBitstreamMax),
     'each chunk has a channel',
   );
-  const chunks: Chunk[] = [];
-  for (let index = 0; index < chunkCount; index++) {
+  return Array.from({ length: chunkCount }, (_, index) => {
     const first = Math.floor((index * channels) / chunkCount);
-    const count = Math.floor(((index + 1) * channels) / chunkCount) - first;
-    const payload = encodeSymbols(symbols, tables, { first, count, planeSize });
-    chunks.push({ channelCount: count, payload });
-  }
-  const header: BitstreamHeader = {
-    frameType: 'intra',
-    referenceSequence: undefined,
-    ratePoint,
-    tableHash: shortHash(tables.hash),
-    channels,
-    height,
-    width,
-  };
-  return writeContainer({ header, chunks });
+    return { first, channelCount: Math.floor(((index + 1) * channels) / chunkCount) - first };
+  });
 }
 
-/**
- * `lookup` finds the tables by the 16 hex digits of their hash. `expected` is the shape that the
- * bundle makes; anything else is refused before memory is taken for it.
- */
-export function decodeBitstream(
-  bitstream: Uint8Array,
-  lookup: (tableHash: string) => CodingTables | undefined,
-  expected?: LatentShape,
-): { latent: Latent; header: BitstreamHeader } {
-  const { header, chunks } = parseContainer(bitstream);
-  const { channels, height, width, tableHash } = header;
-  const tables = lookup(tableHash);
-  if (tables === undefined) {
-    throw new HalfsightError(
-      'bitstream-tables-unknown',
-      `the bitstream was coded with tables ${tableHash}, which this reader does not have.`,
-      { advice: 'Run the bundle that the camera agent runs.' },
-    );
-  }
-  checkShape(header, { channels: tables.channels, height, width }, 'table set');
-  if (expected !== undefined) checkShape(header, expected, 'bundle');
-  if (header.frameType === 'inter') {
-    const message = `the bitstream refers to frame ${header.referenceSequence}, not at hand here.`;
-    throw new HalfsightError('bitstream-reference-missing', message);
-  }
-  const planeSize = height * width;
-  const symbols = new Int32Array(channels * planeSize);
-  let first = 0;
-  for (const { channelCount, payload } of chunks) {
-    decodeSymbols(payload, tables, { first, count: channelCount, planeSize }, symbols);
-    first += channelCount;
-  }
-  return { latent: { channels, height, width, symbols }, header };
+export function checkLatent(latent: Latent): void {
+  const { channels, height, width, symbols } = latent;
+  assert(isShapeAllowed(latent), `a latent of ${channels}x${height}x${width} is over the limits`);
+  assert(
+    symbols.length === symbolCount(latent),
+    'the latent has as many symbols as its shape says',
+  );
 }
 
-function checkShape(header: LatentShape, expected: LatentShape, whose: string): void {
+export function checkShape(header: LatentShape, expected: LatentShape, whose: string): void {
   const text = ({ channels, height, width }: LatentShape) => `${channels}x${height}x${width}`;
   if (text(header) === text(expected)) return;
   const message = `the latent is ${text(header)}; the ${whose} asks for ${text(expected)}.`;
   throw new HalfsightError('bitstream-shape-mismatch', message);
+}
+
+export function tablesUnknown(tableHash: string): HalfsightError {
+  return new HalfsightError(
+    'bitstream-tables-unknown',
+    `the bitstream was coded with tables ${tableHash}, which this reader does not have.`,
+    { advice: 'Run the bundle that the camera agent runs.' },
+  );
+}
+
+export function refuseInter(header: BitstreamHeader): void {
+  if (header.frameType === 'intra') return;
+  const message = `the bitstream refers to frame ${header.referenceSequence}, not at hand here.`;
+  throw new HalfsightError('bitstream-reference-missing', message);
 }

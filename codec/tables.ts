@@ -1,9 +1,11 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 
 /**
- * Integer probability tables of one rate point: one table a channel, the same at both ends.
+ * Integer probability tables: of a factorised prior, one for each channel of the latent; of a
+ * Gaussian conditional, one for each entry of its scale table.
  *
  * A table of size n has n-1 slots. Slot v, for v < n-2, is the symbol v + offset; the last slot is
  * the escape, which codes every other symbol. Slot v takes cdf[v+1] - cdf[v] of 65536 parts.
@@ -11,40 +13,19 @@ import { LIMITS } from '#runtime/limits.ts';
  * count desynchronises everything after it. They travel as integers, named by their hash.
  */
 export interface CodingTables {
-  readonly channels: number;
+  readonly count: number;
   readonly offsets: Int32Array;
-  /** Entries of each cdf: slots + 1. */
-  readonly sizes: Int32Array;
-  /** Strictly increasing from 0 to 65536. */
+  /** Strictly increasing from 0 to 65536; a table's size is its length. */
   readonly cdfs: readonly Int32Array[];
   /**
-   * SHA-256, hex, over int32 LE offset, int32 LE size and the cdf's int32 LE entries, channel by
-   * channel.
+   * SHA-256, hex, over int32 LE offset, int32 LE size and the cdf's int32 LE entries, table by
+   * table.
    */
   readonly hash: string;
-  readonly slots: Slots;
-}
-
-/** The tables as the coder walks them: the slots of all channels behind one another. */
-export interface Slots {
-  /** Index of each channel's first slot; one more entry for the end. */
-  readonly base: Int32Array;
-  readonly start: Int32Array;
-  /** 1 to 65535. */
-  readonly frequency: Int32Array;
-  /**
-   * A little above 1/frequency: floor(x * reciprocal) = floor(x / frequency) for x < 2^48 with a
-   * quotient below 2^32. The product is at most 2^-18 too large, and the next integer is at least
-   * 2^-16 away.
-   */
-  readonly reciprocal: Float64Array;
-  /** 256 entries a channel: the slot in which each run of 256 parts begins. */
-  readonly firstOfRun: Int32Array;
 }
 
 export const PRECISION_BITS = 16;
 const TOTAL = 2 ** PRECISION_BITS;
-const RUNS = 256;
 
 export interface TablesJson {
   readonly offsets: readonly number[];
@@ -74,33 +55,28 @@ export function parseTables(json: unknown): CodingTables[] {
   });
 }
 
-/** Throws `tables-invalid`: with tables that pass, the coder needs no further check of its own. */
+/** Throws `tables-invalid`: with tables that pass, a coder needs no further check of its own. */
 export function createTables(json: TablesJson): CodingTables {
   const { offsets, sizes, cdfs } = json ?? {};
   for (const [name, list] of Object.entries({ offsets, sizes, cdfs })) {
     if (!Array.isArray(list)) throw invalid(`${name} is no list`);
   }
-  const channels = offsets.length;
-  if (channels < 1 || channels > LIMITS.latentChannelsMax) throw invalid(`${channels} channels`);
-  if (sizes.length !== channels || cdfs.length !== channels) {
-    throw invalid(`${channels} offsets, ${sizes.length} sizes and ${cdfs.length} cdfs`);
+  const count = offsets.length;
+  if (count < 1 || count > LIMITS.tablesPerSetMax) throw invalid(`${count} tables`);
+  if (sizes.length !== count || cdfs.length !== count) {
+    throw invalid(`${count} offsets, ${sizes.length} sizes and ${cdfs.length} cdfs`);
   }
-  cdfs.forEach((cdf, channel) => {
-    checkTable(channel, offsets[channel], sizes[channel], cdf);
+  const entries = cdfs.reduce((sum, cdf) => sum + (cdf?.length ?? 0), 0);
+  if (entries > LIMITS.tableEntriesPerSetMax) throw invalid(`${entries} cdf entries in all`);
+  cdfs.forEach((cdf, table) => {
+    checkTable(table, offsets[table], sizes[table], cdf);
   });
   const rows = cdfs.map((cdf) => Int32Array.from(cdf));
-  return {
-    channels,
-    offsets: Int32Array.from(offsets),
-    sizes: Int32Array.from(sizes),
-    cdfs: rows,
-    hash: hashTables(offsets, rows),
-    slots: layOutSlots(rows),
-  };
+  return { count, offsets: Int32Array.from(offsets), cdfs: rows, hash: hashTables(offsets, rows) };
 }
 
 function checkTable(
-  channel: number,
+  table: number,
   offset: number | undefined,
   size: number | undefined,
   cdf: readonly number[],
@@ -108,60 +84,35 @@ function checkTable(
   // Room for the escape code of the largest symbol, which is relative to the offset.
   const offsetMax = LIMITS.symbolMagnitudeMax / 2;
   if (!Number.isInteger(offset) || Math.abs(offset ?? 0) > offsetMax) {
-    throw invalid(`channel ${channel}: offset ${offset}`);
+    throw invalid(`table ${table}: offset ${offset}`);
   }
   if (!Array.isArray(cdf) || cdf.length !== size) {
-    throw invalid(`channel ${channel}: size ${size}, but ${cdf?.length} cdf entries`);
+    throw invalid(`table ${table}: size ${size}, but ${cdf?.length} cdf entries`);
   }
   // Two slots at least: a single one would take all 65536 parts, and frequencies have 16 bits.
-  if (size < 3) throw invalid(`channel ${channel}: fewer than two slots`);
+  if (size < 3) throw invalid(`table ${table}: fewer than two slots`);
   if (cdf[0] !== 0 || cdf.at(-1) !== TOTAL) {
-    throw invalid(`channel ${channel}: the cdf does not run from 0 to 65536`);
+    throw invalid(`table ${table}: the cdf does not run from 0 to 65536`);
   }
   for (let index = 1; index < cdf.length; index++) {
     const entry = cdf[index] ?? 0;
     if (Number.isInteger(entry) && entry > (cdf[index - 1] ?? 0)) continue;
-    throw invalid(`channel ${channel}: cdf entry ${index} does not increase`);
+    throw invalid(`table ${table}: cdf entry ${index} does not increase`);
   }
 }
 
 function hashTables(offsets: readonly number[], cdfs: readonly Int32Array[]): string {
-  const hash = createHash('sha256');
-  cdfs.forEach((cdf, channel) => {
-    const bytes = Buffer.alloc(4 * (cdf.length + 2));
-    bytes.writeInt32LE(offsets[channel] ?? 0, 0);
-    bytes.writeInt32LE(cdf.length, 4);
+  const hash = sha256.create();
+  cdfs.forEach((cdf, table) => {
+    const bytes = new DataView(new ArrayBuffer(4 * (cdf.length + 2)));
+    bytes.setInt32(0, offsets[table] ?? 0, true);
+    bytes.setInt32(4, cdf.length, true);
     cdf.forEach((entry, index) => {
-      bytes.writeInt32LE(entry, 4 * (index + 2));
+      bytes.setInt32(4 * (index + 2), entry, true);
     });
-    hash.update(bytes);
+    hash.update(new Uint8Array(bytes.buffer));
   });
-  return hash.digest('hex');
-}
-
-function layOutSlots(cdfs: readonly Int32Array[]): Slots {
-  const base = new Int32Array(cdfs.length + 1);
-  cdfs.forEach((cdf, channel) => {
-    base[channel + 1] = (base[channel] ?? 0) + cdf.length - 1;
-  });
-  const slotCount = base[cdfs.length] ?? 0;
-  const start = new Int32Array(slotCount);
-  const frequency = new Int32Array(slotCount);
-  const reciprocal = new Float64Array(slotCount);
-  const firstOfRun = new Int32Array(cdfs.length * RUNS);
-  cdfs.forEach((cdf, channel) => {
-    const first = base[channel] ?? 0;
-    let run = 0;
-    for (let slot = 0; slot < cdf.length - 1; slot++) {
-      const low = cdf[slot] ?? 0;
-      const high = cdf[slot + 1] ?? 0;
-      start[first + slot] = low;
-      frequency[first + slot] = high - low;
-      reciprocal[first + slot] = (1 / (high - low)) * (1 + 2 ** -51);
-      while (run < RUNS && run * RUNS < high) firstOfRun[channel * RUNS + run++] = first + slot;
-    }
-  });
-  return { base, start, frequency, reciprocal, firstOfRun };
+  return bytesToHex(hash.digest());
 }
 
 function invalid(what: string): HalfsightError {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isShapeAllowed, type LatentShape } from '#codec/container.ts';
+import { isShapeAllowed, type LatentShape } from '#codec/header.ts';
 import { type CodingTables, parseTables, shortHash } from '#codec/tables.ts';
 import { assert, defined } from '#runtime/assert.ts';
 import { HalfsightError } from '#runtime/errors.ts';
@@ -86,8 +86,8 @@ async function loadTables(directory: string, manifest: Manifest): Promise<Coding
       const message = `${file}: rate point ${index} hashes to ${table.hash}, not to ${tableHash}.`;
       throw new HalfsightError('bundle-invalid', message);
     }
-    if (table.channels !== latent.channels) {
-      const counts = `${table.channels} channels, the latent ${latent.channels}`;
+    if (table.count !== latent.channels) {
+      const counts = `${table.count} channels, the latent ${latent.channels}`;
       throw new HalfsightError('bundle-invalid', `${file}: rate point ${index} has ${counts}.`);
     }
   });

@@ -25,6 +25,8 @@ export const ERRORS = {
   'bitstream-tables-unknown': { retry: false },
   'bitstream-shape-mismatch': { retry: false },
   'bitstream-reference-missing': { retry: false },
+  'bitstream-side-mismatch': { retry: false },
+  'codec-failed': { retry: false },
   'latent-out-of-range': { retry: false },
   'tables-invalid': { retry: false },
 

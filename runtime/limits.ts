@@ -21,6 +21,12 @@ export const LIMITS = {
   /** |symbol| the codec accepts; CompressAI's escape code is undefined from 2^27 on. */
   symbolMagnitudeMax: 2 ** 26,
   chunksPerBitstreamMax: 64,
+  /** One table a channel, or one for each entry of a scale table. */
+  tablesPerSetMax: 1024,
+  /** Entries of all cdfs of one set. The scale table of CompressAI's hyperpriors makes 27,000. */
+  tableEntriesPerSetMax: 1024 * 1024,
+  /** Tables as the coder keeps them, of all sets; more are built again when they are needed. */
+  coderTableBytesMax: 96 * 1024 * 1024,
   cameraIdLengthMax: 64,
 
   // ---- Camera agent ------------------------------------------------------------------------
@@ -159,6 +165,12 @@ export const LIMITS = {
   jarsDownloadTimeoutMs: 600_000,
 } as const;
 
+assert(LIMITS.latentChannelsMax <= LIMITS.tablesPerSetMax, 'each channel has a table');
+assert(
+  2 * (36 * LIMITS.tableEntriesPerSetMax + (8192 + 256) * LIMITS.tablesPerSetMax) <=
+    LIMITS.coderTableBytesMax,
+  'two sets of tables, which decode side by side, must fit: 36 bytes an entry, 8 KiB a table',
+);
 assert(
   LIMITS.frameRecordBytesMax <= LIMITS.deadLetterOriginalBytesMax,
   'a dead letter must hold a whole frame record',

@@ -93,6 +93,12 @@ const BANS: readonly Ban[] = [
     canary: "import { openKafka } from '#runtime/kafka/kafka-broker.ts';",
   },
   {
+    pattern: /from 'node:|\bBuffer\b/,
+    allowedIn: /^((?!codec\/)|codec\/assembly\/build\.ts$)/,
+    instead: 'what every JavaScript engine has: the codec runs in browsers too',
+    canary: "import { createHash } from 'node:crypto';",
+  },
+  {
     pattern: /^\s*(\/\/|\*).*\b(TODO|FIXME|XXX)\b/,
     allowedIn: /^$/,
     instead: 'doing it, or saying why not',
@@ -101,7 +107,7 @@ const BANS: readonly Ban[] = [
 ];
 
 const BAD_NAMES = /(^|\/)(utils?|common|helpers?|misc|index)(\.ts$|\/)/;
-const KEBAB = /^([a-z0-9]+(-[a-z0-9]+)*)(\.test|\.config)?\.(ts|mjs)$/;
+const KEBAB = /^([a-z0-9]+(-[a-z0-9]+)*)(\.test|\.config|\.d)?\.(ts|mjs)$/;
 const LINE_COLUMNS_MAX = 100;
 
 interface SourceFile {

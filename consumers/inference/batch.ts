@@ -48,9 +48,10 @@ export class Batcher {
     this.#filled.raise();
   }
 
-  /** Resolves when one more frame may be decoded. */
-  async room(): Promise<void> {
+  /** How many frames may be decoded; waits until it is one at least. */
+  async room(): Promise<number> {
     while (this.#isFull() && !this.#isClosed) await this.#emptied.wait();
+    return Math.max(1, LIMITS.decodedFramesMax - this.#waiting.length);
   }
 
   /** The next batch; undefined when closed and empty. */

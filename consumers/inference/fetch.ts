@@ -119,16 +119,24 @@ export class Fetch implements ConsumerHandlers {
   /** The next record of any open lane, lanes taking turns; undefined once closed. */
   async next(): Promise<FetchedDelivery | undefined> {
     while (!this.#isClosed) {
-      const lanes = this.lanes;
-      for (let step = 0; step < lanes.length; step++) {
-        const index = (this.#turn + step) % lanes.length;
-        const lane = lanes[index];
-        const delivery = lane?.next();
-        if (lane === undefined || delivery === undefined) continue;
-        this.#turn = index + 1;
-        return { lane, delivery };
-      }
+      const fetched = this.nextNow();
+      if (fetched !== undefined) return fetched;
       await this.#work.wait();
+    }
+    return undefined;
+  }
+
+  /** The same without waiting: undefined where there is none yet. */
+  nextNow(): FetchedDelivery | undefined {
+    if (this.#isClosed) return undefined;
+    const lanes = this.lanes;
+    for (let step = 0; step < lanes.length; step++) {
+      const index = (this.#turn + step) % lanes.length;
+      const lane = lanes[index];
+      const delivery = lane?.next();
+      if (lane === undefined || delivery === undefined) continue;
+      this.#turn = index + 1;
+      return { lane, delivery };
     }
     return undefined;
   }

@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs';
+import { crc32 as zlibCrc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeBitstream, encodeBitstream } from '#codec/bitstream.ts';
-import { parseContainer, writeContainer } from '#codec/container.ts';
+import {
+  decodeBitstream,
+  decodeOpened,
+  decodePrefix,
+  encodeBitstream,
+  openBitstream,
+  parseContainer,
+} from '#codec/bitstream.ts';
+import { writeContainer } from '#codec/container-v2.ts';
+import { crc32 } from '#codec/crc32.ts';
 import type { Latent } from '#codec/latent.ts';
-import { encodeSymbols } from '#codec/rans.ts';
 import { type CodingTables, createTables, shortHash, type TablesJson } from '#codec/tables.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { seededRandom } from '#runtime/random.ts';
@@ -22,11 +30,12 @@ interface GoldenFile {
   }[];
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL('../../golden/bitstream-v1.json', import.meta.url), 'utf8'),
-) as GoldenFile;
+function readGolden(file: string): GoldenFile {
+  return JSON.parse(readFileSync(new URL(`../../golden/${file}`, import.meta.url), 'utf8'));
+}
 
-const tables = createTables(golden.tables);
+const VERSIONS = { 1: readGolden('bitstream-v1.json'), 2: readGolden('bitstream-v2.json') };
+const tables = createTables(VERSIONS[2].tables);
 const lookup = (tableHash: string): CodingTables | undefined =>
   tableHash === shortHash(tables.hash) ? tables : undefined;
 
@@ -45,31 +54,65 @@ function codeOfDecoding(bytes: Uint8Array, expected?: Parameters<typeof decodeBi
   return 'nothing';
 }
 
-describe('golden bitstreams of version 1', () => {
-  for (const vector of golden.vectors) {
-    const [channels, height, width] = vector.shape;
-    const latent = { channels, height, width, symbols: Int32Array.from(vector.symbols) };
-    const { ratePoint, chunkCount } = vector;
+for (const [version, golden] of Object.entries(VERSIONS)) {
+  describe(`golden bitstreams of version ${version}`, () => {
+    for (const vector of golden.vectors) {
+      const [channels, height, width] = vector.shape;
+      const latent = { channels, height, width, symbols: Int32Array.from(vector.symbols) };
+      const { ratePoint, chunkCount } = vector;
 
-    it(`${vector.name}: decodes for ever`, () => {
-      const decoded = decodeBitstream(Buffer.from(vector.hex, 'hex'), lookup);
-      expect(decoded.latent).toEqual(latent);
-      expect(decoded.header).toMatchObject({ frameType: 'intra', ratePoint, channels });
-    });
+      it(`${vector.name}: decodes for ever`, () => {
+        const bytes = Buffer.from(vector.hex, 'hex');
+        expect(bytes[2]).toBe(Number(version));
+        const decoded = decodeBitstream(bytes, lookup);
+        expect(decoded.latent).toEqual(latent);
+        expect(decoded.header).toMatchObject({ frameType: 'intra', ratePoint, channels });
+      });
 
-    it(`${vector.name}: is what this writer writes`, () => {
-      const bytes = encodeBitstream(latent, tables, { ratePoint, chunkCount });
-      expect(Buffer.from(bytes).toString('hex')).toBe(vector.hex);
-    });
-  }
-});
+      if (version === '2') {
+        it(`${vector.name}: is what this writer writes`, () => {
+          const bytes = encodeBitstream(latent, tables, { ratePoint, chunkCount });
+          expect(Buffer.from(bytes).toString('hex')).toBe(vector.hex);
+        });
+      }
+
+      it(`${vector.name}: is noticed to be damaged in every single bit`, () => {
+        const bytes = Buffer.from(vector.hex, 'hex');
+        for (let bit = 0; bit < bytes.length * 8; bit++) {
+          const damaged = Uint8Array.from(bytes);
+          damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+          expect(codeOfDecoding(damaged), `bit ${bit}`).toMatch(/^bitstream-/);
+        }
+      });
+
+      it(`${vector.name}: is noticed to be cut at every length`, () => {
+        const bytes = Buffer.from(vector.hex, 'hex');
+        for (let length = 0; length < bytes.length; length++) {
+          expect(codeOfDecoding(bytes.subarray(0, length)), `${length}`).toBe(
+            'bitstream-truncated',
+          );
+        }
+      });
+    }
+  });
+}
 
 describe('a bitstream', () => {
-  it('costs 30 bytes around the rANS stream', () => {
-    const latent = smallLatent();
-    const range = { first: 0, count: 3, planeSize: 20 };
-    const bare = encodeSymbols(latent.symbols, tables, range).length;
-    expect(encodeBitstream(latent, tables, { ratePoint: 0 })).toHaveLength(bare + 30);
+  it('of a typical frame costs 24 bytes around its rANS stream, and 7 for a further chunk', () => {
+    const typical = createTables({
+      offsets: new Array(40).fill(-2),
+      sizes: new Array(40).fill(6),
+      cdfs: new Array(40).fill(VERSIONS[2].tables.cdfs[0]),
+    });
+    const random = seededRandom(3);
+    const symbols = Int32Array.from({ length: 40 * 52 * 52 }, () => random.integer(4) - 2);
+    const overhead = (chunkCount: number) => {
+      const latent = { channels: 40, height: 52, width: 52, symbols };
+      const bytes = encodeBitstream(latent, typical, { ratePoint: 0, chunkCount });
+      const { chunks } = parseContainer(bytes);
+      return bytes.length - chunks.reduce((sum, { payload }) => sum + payload.length, 0);
+    };
+    expect([1, 2, 4].map(overhead)).toEqual([24, 31, 45]);
   });
 
   it('comes back whatever the tables, the symbols and the number of chunks', () => {
@@ -93,24 +136,66 @@ describe('a bitstream', () => {
       { numRuns: 200 },
     );
   });
+
+  it('of several cameras, decoded together: a bad one does not touch the others', () => {
+    const latent = smallLatent();
+    const good = encodeBitstream(latent, tables, { ratePoint: 0, chunkCount: 3 });
+    const { header, chunks } = parseContainer(good);
+    const bad = writeContainer({
+      header,
+      sidePayload: undefined,
+      chunks: chunks.map((chunk, index) =>
+        index === 1 ? { ...chunk, payload: new Uint8Array(8) } : chunk,
+      ),
+    });
+    const opened = [good, bad, good].map((bytes) => openBitstream(bytes, lookup));
+    const outcomes = decodeOpened(opened).map((error) => codeOf(error));
+    expect(outcomes).toEqual([undefined, 'bitstream-malformed', undefined]);
+    expect(opened[0]?.latent).toEqual(latent);
+    expect(opened[2]?.latent).toEqual(latent);
+  });
+});
+
+describe('a prefix of channels', () => {
+  const latent = smallLatent();
+  const bytes = encodeBitstream(latent, tables, { ratePoint: 0, chunkCount: 3 });
+  const { chunks } = parseContainer(bytes);
+  const ends = chunks.map(({ payload }) => payload.byteOffset - bytes.byteOffset + payload.length);
+
+  it('is decoded from the bytes up to its end, and the rest is 0', () => {
+    ends.forEach((end, index) => {
+      const decoded = decodePrefix(bytes.subarray(0, end), lookup);
+      const symbolsDecoded = 20 * (index + 1);
+      expect(decoded.channelsDecoded).toBe(index + 1);
+      expect(decoded.latent.symbols.subarray(0, symbolsDecoded)).toEqual(
+        latent.symbols.subarray(0, symbolsDecoded),
+      );
+      expect(decoded.latent.symbols.subarray(symbolsDecoded).every((s) => s === 0)).toBe(true);
+    });
+  });
+
+  it('of a bitstream cut anywhere is what is whole', () => {
+    for (let length = ends[0] ?? 0; length <= bytes.length; length++) {
+      const whole = ends.filter((end) => end <= length).length;
+      expect(decodePrefix(bytes.subarray(0, length), lookup).channelsDecoded).toBe(whole);
+    }
+  });
+
+  it('has one chunk at least, none of them damaged, and nothing behind the last', () => {
+    const first = ends[0] ?? 0;
+    const decode = (prefix: Uint8Array) => () => decodePrefix(prefix, lookup);
+    const code = (wanted: string) => expect.toSatisfy((error) => codeOf(error) === wanted);
+    expect(decode(bytes.subarray(0, first - 1))).toThrow(code('bitstream-truncated'));
+    const damaged = Uint8Array.from(bytes.subarray(0, first));
+    damaged[first - 1] = (damaged[first - 1] ?? 0) ^ 1;
+    expect(decode(damaged)).toThrow(code('bitstream-checksum-mismatch'));
+    expect(decode(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(code('bitstream-malformed'));
+  });
 });
 
 describe('damage', () => {
-  const bytes = encodeBitstream(smallLatent(), tables, { ratePoint: 1, chunkCount: 2 });
-
-  it('is noticed in every single bit', () => {
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      const damaged = Uint8Array.from(bytes);
-      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(codeOfDecoding(damaged), `bit ${bit}`).toMatch(/^bitstream-/);
-    }
-  });
-
-  it('is noticed at every length', () => {
-    for (let length = 0; length < bytes.length; length++) {
-      expect(codeOfDecoding(bytes.subarray(0, length)), `${length}`).toBe('bitstream-truncated');
-    }
-  });
+  const latent = smallLatent();
+  const bytes = encodeBitstream(latent, tables, { ratePoint: 1, chunkCount: 2 });
 
   it('of any kind ends in a HalfsightError, also when the checksums are right', () => {
     const edit = fc.record({ at: fc.nat(bytes.length - 1), value: fc.nat(255) });
@@ -129,25 +214,22 @@ describe('damage', () => {
       { numRuns: 2000 },
     );
   });
-});
 
-/** Parses leniently and writes again, so that damage reaches what lies behind the checksums. */
-function withRightChecksums(bytes: Uint8Array): Uint8Array {
-  if (bytes.length < 60) return bytes;
-  const { header, chunks } = parseContainer(
-    encodeBitstream(smallLatent(), tables, {
-      ratePoint: 1,
-      chunkCount: 2,
-    }),
-  );
-  let position = bytes.length;
-  const payloads = chunks.toReversed().map((chunk) => {
-    const end = position;
-    position -= chunk.payload.length;
-    return { ...chunk, payload: bytes.subarray(Math.max(40, position), Math.max(48, end)) };
-  });
-  return writeContainer({ header, chunks: payloads.toReversed() });
-}
+  /** Writes the payloads again, so that damage reaches what lies behind the checksums. */
+  function withRightChecksums(damaged: Uint8Array): Uint8Array {
+    const { header, chunks } = parseContainer(bytes);
+    const payloads = chunks.map(({ channelCount, payload }) => {
+      const start = payload.byteOffset - bytes.byteOffset;
+      const own = damaged.slice(start, start + payload.length);
+      return { channelCount, payload: own.length < 8 ? new Uint8Array(8) : own };
+    });
+    const whole = payloads.map(({ channelCount, payload }) => ({
+      channelCount,
+      payload: payload.subarray(0, payload.length & ~3),
+    }));
+    return writeContainer({ header, sidePayload: undefined, chunks: whole });
+  }
+});
 
 describe('each error has its own code', () => {
   const latent = smallLatent();
@@ -160,7 +242,8 @@ describe('each error has its own code', () => {
   };
 
   it('another version', () => {
-    expect(codeOfDecoding(withByte(2, 2))).toBe('bitstream-version-unknown');
+    expect(codeOfDecoding(withByte(2, 3))).toBe('bitstream-version-unknown');
+    expect(codeOfDecoding(withByte(2, 0))).toBe('bitstream-version-unknown');
   });
 
   it('something else altogether', () => {
@@ -180,8 +263,17 @@ describe('each error has its own code', () => {
     expect(codeOfDecoding(withByte(9, 3))).toBe(code);
   });
 
+  it('a number that is longer than it must be, or endless', () => {
+    const at = 13;
+    expect(bytes[at]).toBe(3);
+    const longer = Buffer.concat([bytes.subarray(0, at), Buffer.of(0x83, 0), bytes.subarray(14)]);
+    expect(codeOfDecoding(longer)).toBe('bitstream-malformed');
+    const endless = Buffer.concat([bytes.subarray(0, at), Buffer.alloc(40, 0xff)]);
+    expect(codeOfDecoding(endless)).toBe('bitstream-malformed');
+  });
+
   it('foreign tables', () => {
-    const other = createTables({ ...golden.tables, offsets: [0, 0, 0] });
+    const other = createTables({ ...VERSIONS[2].tables, offsets: [0, 0, 0] });
     const foreign = encodeBitstream(latent, other, { ratePoint: 1 });
     expect(codeOfDecoding(foreign)).toBe('bitstream-tables-unknown');
   });
@@ -195,20 +287,31 @@ describe('each error has its own code', () => {
   it('another number of channels than the tables have', () => {
     const shape = { ...header, channels: 2, height: 5, width: 6 };
     const twoChannels = [{ channelCount: 2, payload: chunks[0]?.payload ?? new Uint8Array() }];
-    const wrong = writeContainer({ header: shape, chunks: twoChannels });
+    const wrong = writeContainer({ header: shape, sidePayload: undefined, chunks: twoChannels });
     expect(codeOfDecoding(wrong)).toBe('bitstream-shape-mismatch');
   });
 
   it('an inter frame, whose reference is not at hand', () => {
     const inter = { ...header, frameType: 'inter' as const, referenceSequence: 2 ** 40 + 5 };
-    const written = writeContainer({ header: inter, chunks });
+    const written = writeContainer({ header: inter, sidePayload: undefined, chunks });
     expect(parseContainer(written).header.referenceSequence).toBe(2 ** 40 + 5);
     expect(codeOfDecoding(written)).toBe('bitstream-reference-missing');
   });
 
   it('a latent over the limits, before memory is taken for it', () => {
     const huge = { ...header, channels: 1024, height: 1024, width: 1024 };
-    const written = writeContainer({ header: huge, chunks });
+    const written = writeContainer({ header: huge, sidePayload: undefined, chunks });
     expect(codeOfDecoding(written)).toBe('bitstream-malformed');
+  });
+});
+
+describe('the checksum', () => {
+  it('is that of zlib, in one piece and in several', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 70 }), fc.nat(70), (bytes, cut) => {
+        expect(crc32(bytes)).toBe(zlibCrc32(bytes));
+        expect(crc32(bytes.subarray(cut), crc32(bytes.subarray(0, cut)))).toBe(zlibCrc32(bytes));
+      }),
+    );
   });
 });

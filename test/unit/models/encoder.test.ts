@@ -3,8 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeBitstream, encodeBitstream } from '#codec/bitstream.ts';
-import { encodeSymbols } from '#codec/rans.ts';
+import { coder, decodeBitstream, encodeBitstream } from '#codec/bitstream.ts';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { type Encoder, openEncoder } from '#models/encoder.ts';
 import { type OnnxSession, openSession, type Tensor } from '#models/session.ts';
@@ -43,8 +42,8 @@ describe('the tiny bundle gives what Python and CompressAI gave', () => {
       expect([...latent.symbols]).toEqual(expected.symbols);
 
       const tables = defined(bundle.tablesByRatePoint[ratePoint], 'tables');
-      const range = { first: 0, count: 4, planeSize: 64 };
-      const rans = encodeSymbols(latent.symbols, tables, range);
+      const choice = { kind: 'planes', first: 0, planeSize: 64 } as const;
+      const rans = coder.encode({ symbols: latent.symbols, tables, choice });
       expect(Buffer.from(rans).toString('hex')).toBe(expected.rans);
 
       const bitstream = encodeBitstream(latent, tables, { ratePoint });

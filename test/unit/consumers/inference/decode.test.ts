@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeDelivery } from '#consumers/inference/decode.ts';
+import { decodeDeliveries } from '#consumers/inference/decode.ts';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import type { Delivery } from '#consumers/inference/delivery.ts';
 import { Lane } from '#consumers/inference/lane.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
+import { defined } from '#runtime/assert.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
@@ -32,27 +33,27 @@ function setUp(framing: Framing = tiny.framing) {
   lane.open(undefined, undefined);
   const buried: string[] = [];
   let offset = 0;
-  const decode = (value: Uint8Array | null, key: string | null = 'cam-1') => {
-    lane.push([record(offset++, { value, key })]);
-    const delivery = lane.next();
-    if (delivery === undefined) throw new Error('nothing to decode');
-    return decodeDelivery(
-      { lane, delivery },
-      {
-        bundle: tiny.bundle,
-        framing,
-        deadLetter: (_: Delivery, error: unknown) => {
-          buried.push(codeOf(error) ?? (error as Error).name);
-          return outcome('dead');
-        },
-        clock,
-        logger: silentLogger,
-        tracer: noTracer,
-        telemetry,
+  const decodeAll = (values: readonly (Uint8Array | null)[], key: string | null = 'cam-1') => {
+    lane.push(values.map((value) => record(offset++, { value, key })));
+    const fetched = values.map(() => ({ lane, delivery: defined(lane.next(), 'a delivery') }));
+    return decodeDeliveries(fetched, {
+      bundle: tiny.bundle,
+      framing,
+      deadLetter: (_: Delivery, error: unknown) => {
+        buried.push(codeOf(error) ?? (error as Error).name);
+        return outcome('dead');
       },
-    );
+      clock,
+      logger: silentLogger,
+      tracer: noTracer,
+      telemetry,
+    });
   };
-  return { clock, lane, buried, decode };
+  const decode = async (value: Uint8Array | null, key: string | null = 'cam-1') => {
+    const [decoded] = await decodeAll([value], key);
+    return decoded;
+  };
+  return { clock, lane, buried, decode, decodeAll };
 }
 
 /** The record with `changes` made to its bytes. */
@@ -69,6 +70,22 @@ function flip(bytes: Uint8Array, index: number): Uint8Array {
 }
 
 describe('decode', () => {
+  it('takes frames side by side; a bad one does not touch the other', async () => {
+    const { decodeAll, buried } = setUp();
+    const good = await decodeAll([tiny.record(1, {}, 64), tiny.record(2, {}, 128)]);
+    expect(good.map(({ frame }) => frame.sequence)).toEqual([1, 2]);
+    const alone = setUp();
+    const expected = [await alone.decode(tiny.record(1, {}, 64))];
+    expected.push(await alone.decode(tiny.record(2, {}, 128)));
+    expect(good.map(({ latent }) => latent)).toEqual(expected.map((one) => one?.latent));
+
+    const damaged = flip(tiny.record(3), tiny.record(3).length - 6);
+    const rest = await decodeAll([damaged, tiny.record(4, {}, 64)]);
+    expect(rest.map(({ frame }) => frame.sequence)).toEqual([4]);
+    expect(rest[0]?.latent).toEqual(good[0]?.latent);
+    expect(buried).toEqual(['bitstream-checksum-mismatch']);
+  });
+
   it('gives the latent, and who it is', async () => {
     const { decode, lane } = setUp();
     const decoded = await decode(tiny.record(7, {}, 64));

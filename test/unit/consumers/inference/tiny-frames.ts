@@ -59,10 +59,10 @@ export async function tinyFrames(): Promise<TinyFrames> {
     framing,
     frame,
     foreignBitstream() {
-      const { offsets, sizes, cdfs } = defined(bundle.tablesByRatePoint[0], 'tables');
+      const { offsets, cdfs } = defined(bundle.tablesByRatePoint[0], 'tables');
       const foreign = createTables({
         offsets: [...offsets].map((offset) => offset + 1),
-        sizes: [...sizes],
+        sizes: cdfs.map((cdf) => cdf.length),
         cdfs: cdfs.map((cdf) => [...cdf]),
       });
       const symbols = new Int32Array(shape.channels * shape.height * shape.width);

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
-import { decodeDelivery } from '#consumers/inference/decode.ts';
+import { decodeDeliveries } from '#consumers/inference/decode.ts';
 import type { DecodedFrame } from '#consumers/inference/decoded-frame.ts';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import { inferBatch } from '#consumers/inference/infer.ts';
@@ -74,8 +74,7 @@ async function process(traceparents: readonly (string | undefined)[]) {
     const delivery = lane.next();
     if (delivery === undefined) throw new Error('nothing to decode');
     const { bundle, framing } = tiny;
-    const decoded = await decodeDelivery({ lane, delivery }, { ...common, bundle, framing });
-    if (decoded !== undefined) frames.push(decoded);
+    frames.push(...(await decodeDeliveries([{ lane, delivery }], { ...common, bundle, framing })));
   }
   const topics = topicTable();
   await inferBatch(

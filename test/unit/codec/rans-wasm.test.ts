@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { compile, moduleText, readSource } from '#codec/assembly/build.ts';
+import type { Run } from '#codec/coder.ts';
+import { createWasmCoder } from '#codec/rans-wasm.ts';
+import { createTables } from '#codec/tables.ts';
+import { codeOf } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+
+/** What only the WebAssembly coder has: a build product, a memory, and a trap to survive. */
+
+function run(entries: number, symbolCount: number, offset = 0): Run {
+  const step = Math.floor(65536 / entries);
+  const cdf = Array.from({ length: entries }, (_, entry) => entry * step);
+  cdf[entries - 1] = 65536;
+  const tables = createTables({ offsets: [offset], sizes: [entries], cdfs: [cdf] });
+  const symbols = Int32Array.from(
+    { length: symbolCount },
+    (_, index) => (index * 7) % (entries - 2),
+  );
+  return { symbols, tables, choice: { kind: 'planes', first: 0, planeSize: symbolCount } };
+}
+
+function expectBack(coder: ReturnType<typeof createWasmCoder>, one: Run): void {
+  const symbols = new Int32Array(one.symbols.length);
+  expect(coder.decode([{ ...one, symbols, payload: coder.encode(one) }])).toEqual([undefined]);
+  expect(symbols).toEqual(one.symbols);
+}
+
+describe('the build product', () => {
+  it('is what the source compiles to: `npm run build:codec` was run', async () => {
+    const product = new URL('../../../codec/rans-module.ts', import.meta.url);
+    expect(readFileSync(product, 'utf8')).toBe(moduleText(await compile(readSource())));
+  }, 60_000);
+});
+
+describe('the memory', () => {
+  it('holds frames of any size after one another, and the tables survive its growth', () => {
+    const coder = createWasmCoder();
+    const small = run(9, 10);
+    for (const symbolCount of [10, 100_000, 7, 1_000_000, 3]) {
+      expectBack(coder, run(17, symbolCount));
+      expectBack(coder, small);
+    }
+  });
+
+  it('forgets tables when there are too many, and writes them again', () => {
+    const coder = createWasmCoder();
+    const bytesEach = 36 * 30_000;
+    const sets = Math.ceil(LIMITS.coderTableBytesMax / bytesEach) + 3;
+    const runs = Array.from({ length: sets }, (_, index) => run(30_000, 5, index));
+    for (const one of [...runs, ...runs.slice(0, 3)]) expectBack(coder, one);
+    // Two that were not decoded together before, so that one of them may push the other out.
+    const pair = [runs[0], runs.at(-1)].map((one) => one as Run);
+    const coded = pair.map((one) => ({ ...one, payload: coder.encode(one) }));
+    const fresh = coded.map((one) => ({ ...one, symbols: new Int32Array(5) }));
+    expect(coder.decode(fresh)).toEqual([undefined, undefined]);
+    expect(fresh.map(({ symbols }) => symbols)).toEqual(pair.map(({ symbols }) => symbols));
+  });
+});
+
+describe('a trap, which only a mistake in the source can cause', () => {
+  it('costs its own frame and no other', async () => {
+    const source = readSource();
+    const marker = 'function takeEscape(lane: usize, table: usize, x: u64, at: usize): u64 {';
+    expect(source.split(marker)).toHaveLength(2);
+    const coder = createWasmCoder(
+      await compile(source.replace(marker, `${marker}\nunreachable();`)),
+    );
+    const good = run(9, 100);
+    const escaping = { ...good, symbols: Int32Array.from(good.symbols, () => 5000) };
+    const payloads = [good, escaping, good].map((one) => createWasmCoder().encode(one));
+    const runs = payloads.map((payload) => ({ ...good, payload, symbols: new Int32Array(100) }));
+    expect(coder.decode(runs).map(codeOf)).toEqual([undefined, 'codec-failed', undefined]);
+    expect(runs[0]?.symbols).toEqual(good.symbols);
+    expect(runs[2]?.symbols).toEqual(good.symbols);
+  }, 60_000);
+});
