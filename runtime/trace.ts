@@ -9,6 +9,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { systemClock } from './clock.ts';
 
 /**
  * Tracing of sampled frames. The camera decides once which frames are sampled; a `traceparent`
@@ -101,9 +102,7 @@ export async function startTracing(
             kind: KINDS[options.kind ?? 'internal'],
             links: links.flatMap(linkOf),
             ...(options.attributes ? { attributes: options.attributes as Attributes } : {}),
-            ...(options.startTimeUs === undefined
-              ? {}
-              : { startTime: toHrTime(options.startTimeUs) }),
+            startTime: toHrTime(options.startTimeUs ?? systemClock.nowUs()),
           },
           parent,
         ),
@@ -125,7 +124,7 @@ function wrapSpan(span: OtelSpan): Span {
       span.recordException(error instanceof Error ? error : String(error));
       span.setStatus({ code: SpanStatusCode.ERROR });
     },
-    end: (endTimeUs) => span.end(endTimeUs === undefined ? undefined : toHrTime(endTimeUs)),
+    end: (endTimeUs) => span.end(toHrTime(endTimeUs ?? systemClock.nowUs())),
   };
 }
 
@@ -138,7 +137,10 @@ function linkOf(traceparent: string): Link[] {
   return context === undefined ? [] : [{ context }];
 }
 
-/** [seconds, nanoseconds], which OpenTelemetry takes without guessing the unit. */
+/**
+ * [seconds, nanoseconds], which OpenTelemetry takes without guessing the unit. It is told the time
+ * always: its own is in whole milliseconds, and a step would begin before the one that led to it.
+ */
 function toHrTime(timeUs: number): [number, number] {
   const seconds = Math.floor(timeUs / 1e6);
   return [seconds, Math.round((timeUs - seconds * 1e6) * 1000)];
