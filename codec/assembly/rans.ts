@@ -1,7 +1,7 @@
 /**
- * The entropy coder's inner loops, in AssemblyScript. ../rans-reference.ts says what they compute,
- * ../rans-instance.ts is the host that lays out this memory and checks all that it is given. Nothing
- * here allocates, and nothing but the tables outlives a call.
+ * The entropy coder's inner loops, in AssemblyScript. ../rans-reference.ts says what they compute;
+ * ../rans-instance.ts is the host, which lays out this memory and checks all that it is given.
+ * Nothing here allocates, and nothing but the tables outlives a call.
  *
  * Table, 40 bytes: one cdf. Its slots are numbered from 0; the last one is the escape.
  *   lookup u32         address of 2^16 >> shift entries of 8 bytes, entry i for the 2^shift values

@@ -8,6 +8,5 @@ const texts = Object.fromEntries(
     readFileSync(new URL(`../golden/${file}`, import.meta.url), 'utf8'),
   ]),
 ) as GoldenTexts;
-process.stdout.write(
-  `${JSON.stringify({ platform: `node ${process.version} ${process.arch}`, digests: goldenIntegers(texts) })}\n`,
-);
+const platform = `node ${process.version} ${process.arch}`;
+process.stdout.write(`${JSON.stringify({ platform, digests: goldenIntegers(texts) })}\n`);
