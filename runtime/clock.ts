@@ -20,14 +20,24 @@ export interface Clock {
 }
 
 class SystemClock implements Clock {
+  /** What turns the monotonic clock into wall time; the same in all processes of a host. */
+  #offsetUs = performance.timeOrigin * 1000;
   #lastUs = 0;
 
+  /**
+   * The monotonic clock has microseconds but does not follow NTP; `Date.now()` follows, in whole
+   * milliseconds. A capture time must be comparable with other hosts, and a step of a trace with
+   * the step before it in another process. So the offset is moved, and by no more than it takes,
+   * whenever the two disagree about the millisecond.
+   */
   nowUs(): number {
-    // timeOrigin + now() has microsecond resolution but does not follow NTP steps; Date.now() does.
-    // A frame's capture time must be comparable with other hosts, so the wall clock wins, and the
-    // sub-millisecond part only orders readings within one millisecond.
-    const fractionUs = Math.floor((performance.now() % 1) * 1000);
-    this.#lastUs = Math.max(this.#lastUs, Date.now() * 1000 + fractionUs);
+    // Read before and after, or a pause in between would be taken for a disagreement.
+    const earliestUs = Date.now() * 1000;
+    const readingUs = this.#offsetUs + performance.now() * 1000;
+    const latestUs = Date.now() * 1000 + 999;
+    const nearestUs = Math.min(Math.max(readingUs, earliestUs), latestUs);
+    this.#offsetUs += nearestUs - readingUs;
+    this.#lastUs = Math.max(this.#lastUs, Math.floor(nearestUs));
     return this.#lastUs;
   }
 
