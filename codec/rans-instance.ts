@@ -31,7 +31,7 @@ interface Exports {
 /** As in assembly/rans.ts. */
 const STATUS = { ok: 0, truncated: 1, escapeTooLong: 2, symbolTooLarge: 3 };
 const LANES = [64, 96];
-const WORK = 128;
+const WORK = 192;
 const WORK_BYTES_MIN = 256 * 1024;
 const PAGE_BYTES = 64 * 1024;
 
@@ -46,7 +46,7 @@ interface Places {
 /**
  * One WebAssembly instance of assembly/rans.ts and its memory, which holds, in this order,
  *
- *   lanes    64 to 128: the streams under way
+ *   lanes    64 to 128: the streams under way; 128 to 192: scratch of the loops
  *   work     the symbols, table indexes and streams of one call
  *   tables   those used lately, in the coder's own layout
  *

@@ -167,9 +167,9 @@ export const LIMITS = {
 
 assert(LIMITS.latentChannelsMax <= LIMITS.tablesPerSetMax, 'each channel has a table');
 assert(
-  2 * (36 * LIMITS.tableEntriesPerSetMax + (8192 + 256) * LIMITS.tablesPerSetMax) <=
+  2 * (36 * LIMITS.tableEntriesPerSetMax + (4096 + 256) * LIMITS.tablesPerSetMax) <=
     LIMITS.coderTableBytesMax,
-  'two sets of tables, which decode side by side, must fit: 36 bytes an entry, 8 KiB a table',
+  'two sets of tables, which decode side by side, must fit: 36 bytes an entry, 4 KiB a table',
 );
 assert(
   LIMITS.frameRecordBytesMax <= LIMITS.deadLetterOriginalBytesMax,

@@ -3,11 +3,10 @@
  * ../rans-instance.ts is the host, which lays out this memory and checks all that it is given.
  * Nothing here allocates, and nothing but the tables outlives a call.
  *
- * Table, 40 bytes: one cdf. Its slots are numbered from 0; the last one is the escape.
- *   lookup u32         address of 2^16 >> shift entries of 8 bytes, entry i for the 2^shift values
- *                      from i << shift on. If all of them lie in one slot, not the escape's:
- *                      frequency u16, start u16, symbol i32. Else 0 u16, 0 u16, first slot i32.
- *   shift u32          small tables (8) where most symbols never look (skewed), else 6
+ * Table, 36 bytes: one cdf. Its slots are numbered from 0; the last one is the escape.
+ *   lookup u32         address of 512 entries of 8 bytes, entry i for the 128 values from 128 i on.
+ *                      If all of them lie in one slot, not the escape's: frequency u16, start u16,
+ *                      symbol i32. Else 0 u16, 0 u16, first slot i32.
  *   cdf u32            address of slots + 1 values u32
  *   slots u32          address of the slots
  *   offset i32, escape i32 (its slot)
@@ -15,11 +14,12 @@
  *   skewed u32         1 where the mode is so frequent that it is worth a guess: the branch is
  *                      nearly always predicted, and the next symbol waits for no load
  *
- * Slot, 32 bytes: what `put` needs of a (start, frequency f); its comment has the mathematics.
- *   limit u64          f << 47
- *   reciprocalHigh u32, reciprocalLow u32, shift u32
+ * Slot, 32 bytes: a (start, frequency f), and what `put` multiplies by; its comment has the
+ * mathematics.
+ *   frequency u32, start u32
  *   complement u32     65536 - f
- *   start u32, 4 bytes unused
+ *   reciprocalHigh u32, reciprocalLow u32, shift u32
+ *   split u32, mask u32  31 or 32, and as many ones
  *
  * Lane, 32 bytes: one stream under way.
  *   state u64
@@ -29,24 +29,25 @@
  *   indexes u32        address of u8 table indexes, where each symbol has one
  *   status i32, detail i32: the first error
  */
-const TABLE_BYTES: usize = 40;
+const TABLE_BYTES: usize = 36;
 const LOOKUP: usize = 0;
-const LOOKUP_SHIFT: usize = 4;
-const CDF: usize = 8;
-const SLOTS: usize = 12;
-const OFFSET: usize = 16;
-const ESCAPE: usize = 20;
-const MODE_START: usize = 24;
-const MODE_FREQUENCY: usize = 28;
-const MODE_SYMBOL: usize = 32;
-const SKEWED: usize = 36;
+const CDF: usize = 4;
+const SLOTS: usize = 8;
+const OFFSET: usize = 12;
+const ESCAPE: usize = 16;
+const MODE_START: usize = 20;
+const MODE_FREQUENCY: usize = 24;
+const MODE_SYMBOL: usize = 28;
+const SKEWED: usize = 32;
 
-const LIMIT: usize = 0;
-const RECIPROCAL_HIGH: usize = 8;
-const RECIPROCAL_LOW: usize = 12;
-const SLOT_SHIFT: usize = 16;
-const COMPLEMENT: usize = 20;
-const START: usize = 24;
+const FREQUENCY: usize = 0;
+const START: usize = 4;
+const COMPLEMENT: usize = 8;
+const RECIPROCAL_HIGH: usize = 12;
+const RECIPROCAL_LOW: usize = 16;
+const SLOT_SHIFT: usize = 20;
+const SPLIT: usize = 24;
+const MASK: usize = 28;
 
 const STATE: usize = 0;
 const POSITION: usize = 8;
@@ -57,6 +58,7 @@ const STATUS: usize = 24;
 const DETAIL: usize = 28;
 const LANE_A: usize = 64;
 const LANE_B: usize = 96;
+const CERTAINTY: usize = 128;
 
 const OK: i32 = 0;
 const TRUNCATED: i32 = 1;
@@ -74,6 +76,7 @@ export const SYMBOL_MAGNITUDE_MAX: i32 = 1 << 26;
 export function encodePlanes(table: usize, planeCount: i32, planeSize: i32): i32 {
   const planeBytes = <usize>planeSize << 2;
   let y = load<u64>(LANE_A, STATE) + 1;
+  let slot = certainty();
   let at = <usize>load<u32>(LANE_A, SYMBOLS) + <usize>planeCount * planeBytes;
   table += <usize>planeCount * TABLE_BYTES;
   for (; planeCount > 0; planeCount--) {
@@ -84,10 +87,13 @@ export function encodePlanes(table: usize, planeCount: i32, planeSize: i32): i32
     const first = at - planeBytes;
     while (at > first) {
       at -= 4;
-      y = put(slots, offset, escape, load<i32>(at), y);
+      const symbol = load<i32>(at);
+      const next = slotOf(symbol - offset, slots, escape);
+      y = putAndMakeReady(slot, next, symbol, symbol - offset, escape, y);
+      slot = next;
     }
   }
-  store<u64>(LANE_A, y - 1, STATE);
+  store<u64>(LANE_A, put(slot, y) - 1, STATE);
   return load<i32>(LANE_A, STATUS);
 }
 
@@ -95,49 +101,88 @@ export function encodeIndexed(tables: usize, tableCount: i32, symbolCount: i32):
   const symbols = <usize>load<u32>(LANE_A, SYMBOLS);
   const indexes = <usize>load<u32>(LANE_A, INDEXES);
   let y = load<u64>(LANE_A, STATE) + 1;
+  let slot = certainty();
   for (let i = symbolCount - 1; i >= 0; i--) {
     const index = <i32>load<u8>(indexes + <usize>i);
     if (index >= tableCount) return INDEX_TOO_LARGE;
     const table = tables + <usize>index * TABLE_BYTES;
+    const escape = load<i32>(table, ESCAPE);
     const symbol = load<i32>(symbols + (<usize>i << 2));
-    const slots = <usize>load<u32>(table, SLOTS);
-    y = put(slots, load<i32>(table, OFFSET), load<i32>(table, ESCAPE), symbol, y);
+    const value = symbol - load<i32>(table, OFFSET);
+    const next = slotOf(value, <usize>load<u32>(table, SLOTS), escape);
+    y = putAndMakeReady(slot, next, symbol, value, escape, y);
+    slot = next;
   }
-  store<u64>(LANE_A, y - 1, STATE);
+  store<u64>(LANE_A, put(slot, y) - 1, STATE);
   return load<i32>(LANE_A, STATUS);
 }
 
+/** What stands before the first symbol: a slot of all 65536 parts, which changes no state. */
+function certainty(): usize {
+  store<u32>(CERTAINTY, 65536, FREQUENCY);
+  return CERTAINTY;
+}
+
+@inline
+function slotOf(value: i32, slots: usize, escape: i32): usize {
+  return slots + (<usize>min<u32>(value, escape) << 5);
+}
+
 /**
- * One symbol into the state x, which is kept as y = x + 1. With q = floor(x / f), the next state is
- * q * 2^16 + x - q * f + start = x + q * (2^16 - f) + start, and the same with y for x.
+ * Puts a slot, and then all that must go out before the next one can be put: the nibbles of an
+ * escape, and a word where the state would grow too large, that is for x >= f * 2^47.
  *
- * q without a division: let f have s bits, k = 65 + s, and r be floor((2^k - 1) / f), made even.
- * Then 2^65 <= r < 2^66 and r * f = 2^k - e with 1 <= e <= 2f. Of the product
- *   y * r = 2^65 y + (high * 2^31 + low) * (reciprocalHigh * 2^33 + reciprocalLow * 2)
- * everything is summed up, in units of 2^64, but low * reciprocalLow * 2 and half of an odd
- * high * reciprocalLow; what is lost is d < 2^64. For x = q f + t,
- *   y * r - d = q * 2^k + (t + 1) r - q e - d.
- * It is at least q * 2^k, for q e < 2^47 * 2^17 and so q e + d < 2^65 <= r; and it is below
- * (q + 1) * 2^k, for (t + 1) r <= f r < 2^k. So a shift by k gives q, for each f and x < f * 2^47,
- * and each sum stays below 2^64. (Cf. A. D. Robison, N-bit unsigned division via N-bit
- * multiply-add, ARITH 2005, for why y and not x.) 13 cycles stand between two symbols: one and,
- * multiply, shift, add, shift, add, shift, multiply, add.
+ * Whether it would is known before this slot is put: the next state is at least f' * 2^47 exactly
+ * where floor(x / f) >= f' * 2^31, for what it has below 2^16 does not matter. So the processor can
+ * mend a wrong guess while it divides, and words cost next to nothing at any rate.
  */
 @inline
-function put(slots: usize, offset: i32, escape: i32, symbol: i32, y: u64): u64 {
-  let value = symbol - offset;
-  if (<u32>value >= <u32>escape) {
-    y = putEscape(value, escape, symbol, y);
-    value = escape;
+function putAndMakeReady(
+  slot: usize,
+  next: usize,
+  symbol: i32,
+  value: i32,
+  escape: i32,
+  y: u64,
+): u64 {
+  const nextFrequency = <u64>load<u32>(next, FREQUENCY);
+  if (<u32>value < <u32>escape) {
+    const isFull = y > (<u64>load<u32>(slot, FREQUENCY) * nextFrequency) << 31;
+    y = put(slot, y);
+    return isFull ? putWord(y) : y;
   }
-  const slot = slots + (<usize>value << 5);
-  if (y > load<u64>(slot, LIMIT)) y = putWord(y);
-  const high = y >> 31;
-  const low = y & 0x7fffffff;
+  y = putEscape(value, escape, symbol, put(slot, y));
+  return y > nextFrequency << 47 ? putWord(y) : y;
+}
+
+/**
+ * One slot into the state x, which is kept as y = x + 1. With q = floor(x / f), the next state is
+ * q * 2^16 + x - q * f + start = x + q * (2^16 - f) + start, and the same with y for x.
+ *
+ * q without a division: let f have s bits and k = 65 + s, and let r be floor((2^k - 1) / f), so
+ * that 2^65 <= r < 2^66 and r * f = 2^k - e. The product is summed up in units of 2^64,
+ *   y * r = 2^65 y + (high * 2^split + low) * (reciprocalHigh * 2^(64 - split) + rest),
+ * all but low * rest =: d. For x = q f + t,
+ *   y * r - d = q * 2^k + (t + 1) r - q e - d,
+ * which is below (q + 1) * 2^k, for (t + 1) r <= f r < 2^k, and at least q * 2^k if q e + d <= r:
+ * then a shift by k gives q, for all x < f * 2^47. Always d < 2^64; q < 2^47.
+ *   f >= 51000: split = 32, rest = reciprocalLow. e <= f, so q e + d < 2^63 + 2^64 < 2^65 <= r.
+ *   else: split = 31, rest = 4 * reciprocalLow, r made a multiple of 4, so e <= 4 f. With
+ *     f < 2^15, q e + d < 2^64 + 2^64 <= r; with f < 51000, q e + d < 1.279 * 2^65 and
+ *     r > 2^81 / 51000 - 4 > 1.284 * 2^65.
+ * Both summands of `middle` have then the same unit and fit in 64 bits: below 2^63 each for 31; for
+ * 32 the first is below f * 2^47 and the second below 2^65 * (2^16 / f - 1), 1.92 * 2^63 together.
+ * (Cf. A. D. Robison, N-bit unsigned division via N-bit multiply-add, ARITH 2005, for why y and not
+ * x.) 12 cycles stand between two slots: shift, multiply, add, shift, add, shift, multiply, add.
+ */
+@inline
+function put(slot: usize, y: u64): u64 {
+  const split = <u64>load<u32>(slot, SPLIT);
+  const high = y >> split;
+  const low = y & <u64>load<u32>(slot, MASK);
   const reciprocalHigh = <u64>load<u32>(slot, RECIPROCAL_HIGH);
-  const reciprocalLow = <u64>load<u32>(slot, RECIPROCAL_LOW);
-  const middle = ((high * reciprocalLow) >> 1) + low * reciprocalHigh;
-  const product = (y << 1) + high * reciprocalHigh + (middle >> 31);
+  const middle = high * <u64>load<u32>(slot, RECIPROCAL_LOW) + low * reciprocalHigh;
+  const product = (y << 1) + high * reciprocalHigh + (middle >> split);
   const quotient = product >> <u64>load<u32>(slot, SLOT_SHIFT);
   return y + <u64>load<u32>(slot, START) + quotient * <u64>load<u32>(slot, COMPLEMENT);
 }
@@ -162,11 +207,10 @@ function putNibble(nibble: u32, y: u64): u64 {
 }
 
 function putWord(y: u64): u64 {
-  const x = y - 1;
   const position = load<u32>(LANE_A, POSITION) - 4;
-  store<u32>(<usize>position, <u32>x);
+  store<u32>(<usize>position, <u32>(y - 1));
   store<u32>(LANE_A, position, POSITION);
-  return (x >> 32) + 1;
+  return ((y - 1) >> 32) + 1;
 }
 
 // ---- Decoding ----------------------------------------------------------------------------------
@@ -177,18 +221,16 @@ export function decodePlanes(table: usize, planeCount: i32, planeSize: i32): i32
   let at = <usize>load<u32>(LANE_A, SYMBOLS);
   for (; planeCount > 0; planeCount--, table += TABLE_BYTES) {
     const lookup = <usize>load<u32>(table, LOOKUP);
-    const shift = lookupShift(table);
-    const mask = lookupMask(shift);
     const end = at + (<usize>planeSize << 2);
     if (load<u32>(table, SKEWED)) {
       const start = load<u32>(table, MODE_START);
       const frequency = load<u32>(table, MODE_FREQUENCY);
       const symbol = load<i32>(table, MODE_SYMBOL);
       for (; at < end; at += 4) {
-        x = takeSkewed(LANE_A, table, lookup, shift, mask, start, frequency, symbol, x, at);
+        x = takeSkewed(LANE_A, table, lookup, start, frequency, symbol, x, at);
       }
     } else {
-      for (; at < end; at += 4) x = take(LANE_A, table, lookup, shift, mask, x, at);
+      for (; at < end; at += 4) x = take(LANE_A, table, lookup, x, at);
     }
   }
   store<u64>(LANE_A, x, STATE);
@@ -212,10 +254,6 @@ export function decodePlanesTwice(
   for (; planeCount > 0; planeCount--, tableA += TABLE_BYTES, tableB += TABLE_BYTES) {
     const lookupA = <usize>load<u32>(tableA, LOOKUP);
     const lookupB = <usize>load<u32>(tableB, LOOKUP);
-    const shiftA = lookupShift(tableA);
-    const shiftB = lookupShift(tableB);
-    const maskA = lookupMask(shiftA);
-    const maskB = lookupMask(shiftB);
     const end = at + (<usize>planeSize << 2);
     if (load<u32>(tableA, SKEWED) & load<u32>(tableB, SKEWED)) {
       const startA = load<u32>(tableA, MODE_START);
@@ -225,14 +263,14 @@ export function decodePlanesTwice(
       const symbolA = load<i32>(tableA, MODE_SYMBOL);
       const symbolB = load<i32>(tableB, MODE_SYMBOL);
       for (; at < end; at += 4) {
-        a = takeSkewed(LANE_A, tableA, lookupA, shiftA, maskA, startA, widthA, symbolA, a, at);
+        a = takeSkewed(LANE_A, tableA, lookupA, startA, widthA, symbolA, a, at);
         const atB = at + toB;
-        b = takeSkewed(LANE_B, tableB, lookupB, shiftB, maskB, startB, widthB, symbolB, b, atB);
+        b = takeSkewed(LANE_B, tableB, lookupB, startB, widthB, symbolB, b, atB);
       }
     } else {
       for (; at < end; at += 4) {
-        a = take(LANE_A, tableA, lookupA, shiftA, maskA, a, at);
-        b = take(LANE_B, tableB, lookupB, shiftB, maskB, b, at + toB);
+        a = take(LANE_A, tableA, lookupA, a, at);
+        b = take(LANE_B, tableB, lookupB, b, at + toB);
       }
     }
   }
@@ -250,23 +288,11 @@ export function decodeIndexed(tables: usize, tableCount: i32, symbolCount: i32):
     const index = <i32>load<u8>(indexes + <usize>i);
     if (index >= tableCount) return INDEX_TOO_LARGE;
     const table = tables + <usize>index * TABLE_BYTES;
-    const shift = lookupShift(table);
     const lookup = <usize>load<u32>(table, LOOKUP);
-    x = take(LANE_A, table, lookup, shift, lookupMask(shift), x, symbols + (<usize>i << 2));
+    x = take(LANE_A, table, lookup, x, symbols + (<usize>i << 2));
   }
   store<u64>(LANE_A, x, STATE);
   return load<i32>(LANE_A, STATUS);
-}
-
-/** What takes the low bits of a state to an entry's place, 8 bytes each. */
-@inline
-function lookupShift(table: usize): u64 {
-  return <u64>load<u32>(table, LOOKUP_SHIFT) - 3;
-}
-
-@inline
-function lookupMask(shift: u64): u64 {
-  return (<u64>0xffff >> shift) & ~7;
 }
 
 /**
@@ -280,12 +306,11 @@ function take(
   lane: usize,
   table: usize,
   lookup: usize,
-  shift: u64,
-  mask: u64,
   x: u64,
   at: usize,
 ): u64 {
-  const entry = load<u64>(lookup + <usize>((x >> shift) & mask));
+  // The low 16 bits of the state without their last 7, times 8 bytes.
+  const entry = load<u64>(lookup + ((<usize>x >> 4) & 0xff8));
   if (entry & 0xffff) {
     x = (entry & 0xffff) * (x >> 16) + ((x & 0xffff) - ((entry >> 16) & 0xffff));
     store<u32>(at, <u32>(entry >> 32));
@@ -300,8 +325,6 @@ function takeSkewed(
   lane: usize,
   table: usize,
   lookup: usize,
-  shift: u64,
-  mask: u64,
   start: u32,
   frequency: u32,
   symbol: i32,
@@ -309,7 +332,7 @@ function takeSkewed(
   at: usize,
 ): u64 {
   const distance = (<u32>x & 0xffff) - start;
-  if (distance >= frequency) return take(lane, table, lookup, shift, mask, x, at);
+  if (distance >= frequency) return take(lane, table, lookup, x, at);
   store<i32>(at, symbol);
   return renew(lane, <u64>frequency * (x >> 16) + <u64>distance);
 }

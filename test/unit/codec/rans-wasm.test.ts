@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compile, moduleText, readSource } from '#codec/assembly/build.ts';
 import type { Run } from '#codec/coder.ts';
+import { tableSetBytes, writeTableSet } from '#codec/rans-tables.ts';
 import { createWasmCoder } from '#codec/rans-wasm.ts';
 import { createTables } from '#codec/tables.ts';
 import { codeOf } from '#runtime/errors.ts';
@@ -32,6 +33,49 @@ describe('the build product', () => {
     const product = new URL('../../../codec/rans-module.ts', import.meta.url);
     expect(readFileSync(product, 'utf8')).toBe(moduleText(await compile(readSource())));
   }, 60_000);
+});
+
+describe('the division by multiplication', () => {
+  /** The slots of tables that hold every frequency, as `put` of assembly/rans.ts reads them. */
+  function* slots() {
+    for (let from = 1; from < 65_536; from += 512) {
+      const count = Math.min(512, 65_536 - from);
+      const cdfs = Array.from({ length: count }, (_, index) => [0, from + index, 65_536]);
+      const tables = createTables({ offsets: cdfs.map(() => 0), sizes: cdfs.map(() => 3), cdfs });
+      const buffer = new ArrayBuffer(tableSetBytes(tables));
+      const words = new Uint32Array(buffer);
+      const ints = new Int32Array(buffer);
+      writeTableSet(
+        { bytes: new Uint8Array(buffer), ints, words, longs: new BigUint64Array(buffer) },
+        0,
+        tables,
+      );
+      for (let table = 0; table < count; table++) {
+        const slot = words[table * 9 + 2] ?? 0;
+        yield Array.from(words.subarray(slot / 4, slot / 4 + 8), BigInt);
+      }
+    }
+  }
+
+  it('is exact for every frequency and state: the inequalities of its proof hold', () => {
+    let seen = 0n;
+    for (const fields of slots()) {
+      const [f = 0n, , complement, high = 0n, low = 0n, shift = 0n, split = 0n, mask] = fields;
+      seen++;
+      expect([f, complement, mask]).toEqual([seen, 65536n - seen, 2n ** split - 1n]);
+      const k = 64n + shift;
+      const rest = low * (split === 31n ? 4n : 1n);
+      const r = 2n ** 65n + high * 2n ** (64n - split) + rest;
+      const e = 2n ** k - r * f;
+      const lost = (2n ** split - 1n) * rest;
+      const yMax = f * 2n ** 47n;
+      const middle = (yMax >> split) * low + (2n ** split - 1n) * high;
+      const holds = e >= 1n && r >= (2n ** 47n - 1n) * e + lost && middle < 2n ** 64n;
+      const fits = yMax * r < 2n ** 128n && rest < 2n ** (64n - split);
+      expect(holds && fits, `frequency ${f}`).toBe(true);
+    }
+    expect(seen).toBe(65_535n);
+  });
 });
 
 describe('the memory', () => {
