@@ -183,7 +183,8 @@ export interface OpenHyperprior {
   readonly side: Latent;
   /**
    * `scales`: what this end's hyper decoder makes of `side`. Throws `bitstream-side-mismatch` where
-   * they choose other tables than the camera's did.
+   * they choose other tables than the camera's did, `bitstream-shape-mismatch` where they are not
+   * as many as the latent has symbols.
    */
   decode(scales: Float32Array): Latent;
 }
@@ -212,7 +213,8 @@ export function openHyperprior(bitstream: Uint8Array, lookup: HyperpriorLookup):
     header,
     side,
     decode(scales) {
-      assert(scales.length === symbolCount(header), 'each symbol has a scale');
+      // The two shapes in the header need not fit each other: that is the hyper decoder's to say.
+      if (scales.length !== symbolCount(header)) throw shapesDiffer(header, scales.length);
       const indexes = scaleIndexes(scales, tables.scaleTable);
       for (const { symbol, tableIndex } of corrections) indexes[symbol] = tableIndex;
       if (crc32(indexes) !== indexChecksum) throw sideMismatch();
@@ -243,6 +245,12 @@ function decodeMain(
 
 function decodeRuns(runs: readonly CodedRun[]): void {
   for (const error of coder.decode(runs)) if (error !== undefined) throw error;
+}
+
+function shapesDiffer(header: BitstreamHeader, scaleCount: number): HalfsightError {
+  const symbols = symbolCount(header);
+  const message = `the latent has ${symbols} symbols; its side latent makes ${scaleCount} scales.`;
+  return new HalfsightError('bitstream-shape-mismatch', message);
 }
 
 function sideMismatch(): HalfsightError {

@@ -34,6 +34,8 @@ const LANES = [64, 96];
 const WORK = 192;
 const WORK_BYTES_MIN = 256 * 1024;
 const PAGE_BYTES = 64 * 1024;
+/** Each growth makes new views of the memory, so it grows by more than a page. */
+const GROWTH_BYTES = 16 * PAGE_BYTES;
 
 /** Where a lane's data lie in the work area. */
 interface Places {
@@ -191,7 +193,7 @@ export class CoderInstance {
     const { memory } = this.#exports;
     const missing = byteLength - memory.buffer.byteLength;
     if (missing <= 0) return;
-    memory.grow(Math.ceil(missing / PAGE_BYTES));
+    memory.grow(Math.ceil(missing / GROWTH_BYTES) * (GROWTH_BYTES / PAGE_BYTES));
     this.#memory = this.#views();
   }
 

@@ -172,6 +172,17 @@ describe('the wrong reader', () => {
     expect(() => openHyperprior(factorised, () => tables)).toThrow(withCode('bitstream-malformed'));
   });
 
+  it('has fewer scales than a forged header has symbols', () => {
+    const { height } = header;
+    const forged = writeContainer({
+      header: { ...header, height: height + 1 },
+      sidePayload,
+      chunks,
+    });
+    const opened = openHyperprior(forged, lookup);
+    expect(() => opened.decode(scales)).toThrow(withCode('bitstream-shape-mismatch'));
+  });
+
   it('is told of corrections to tables that do not exist, and of symbols that do not', () => {
     const withCorrections = (corrections: { symbol: number; tableIndex: number }[]) => {
       const sideHeader = header.side;
