@@ -1,3 +1,4 @@
+import '#runtime/no-telemetry.ts';
 import * as ort from 'onnxruntime-node';
 import { HalfsightError } from '#runtime/errors.ts';
 

@@ -11,9 +11,16 @@ import { describe, expect, it } from 'vitest';
  */
 
 const ROOT = join(import.meta.dirname, '..');
-const LEAVES = ['assert', 'broker', 'clock', 'errors', 'limits', 'log', 'random'].map(
-  (leaf) => `runtime/${leaf}.ts`,
-);
+const LEAVES = [
+  'assert',
+  'broker',
+  'clock',
+  'errors',
+  'limits',
+  'log',
+  'no-telemetry',
+  'random',
+].map((leaf) => `runtime/${leaf}.ts`);
 
 /** What the files of a folder may import, as path prefixes. The first row that matches counts. */
 const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly string[] }[] = [
@@ -38,6 +45,14 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
     folder: 'infra/start/',
     mayImport: ['infra/', 'consumers/subscriber/', 'models/bundle.ts', 'runtime/', 'schemas/'],
   },
+  // The composition root of `npm run evaluate`: camera and consumer in one, without Kafka between.
+  {
+    folder: 'infra/evaluate/',
+    mayImport: [
+      ...['infra/', 'models/', 'codec/', 'runtime/', 'schemas/'],
+      ...['producers/camera/', 'consumers/inference/'],
+    ],
+  },
   { folder: 'infra/', mayImport: ['infra/', 'runtime/', 'schemas/'] },
   { folder: 'test/', mayImport: [''] },
 ];
@@ -52,7 +67,7 @@ interface Ban {
 const BANS: readonly Ban[] = [
   {
     pattern: /\bprocess\.env\b/,
-    allowedIn: /^(runtime\/settings\.ts|test\/)/,
+    allowedIn: /^(runtime\/(settings|no-telemetry)\.ts|test\/)/,
     instead: 'readEnvironment() of runtime/settings.ts',
     canary: 'const brokers = process.env.KAFKA_BROKERS;',
   },

@@ -1,3 +1,4 @@
+import '#runtime/no-telemetry.ts';
 import { Worker } from 'node:worker_threads';
 import { HalfsightError } from '#runtime/errors.ts';
 import type { EncodedImage, EncodeJob, EncodeWorker, OpenEncodeWorker } from './encode.ts';

@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * ONNX Runtime's telemetry client opens /tmp/mat-debug-PID.log when it starts, which is how it is
+ * noticed here; no packet needs to be sent for that.
+ */
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+const BODY = join(ROOT, 'test', 'golden', 'tiny-bundle', 'body.onnx');
+const BUNDLE = join(ROOT, 'test', 'golden', 'tiny-bundle');
+
+function startsTelemetry(program: string): boolean {
+  const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
+  const child = spawnSync(process.execPath, ['-e', program], {
+    cwd: ROOT,
+    env,
+    encoding: 'utf8',
+  });
+  expect(child.status, child.stderr).toBe(0);
+  const trace = `/tmp/mat-debug-${child.pid}.log`;
+  const found = existsSync(trace);
+  rmSync(trace, { force: true });
+  return found;
+}
+
+describe.runIf(process.platform === 'linux')("ONNX Runtime's telemetry", () => {
+  it('starts where nobody says no: otherwise this test could not fail', () => {
+    const program = `
+      import * as ort from 'onnxruntime-node';
+      const session = await ort.InferenceSession.create(${JSON.stringify(BODY)});
+      await session.release();`;
+    expect(startsTelemetry(program)).toBe(true);
+  });
+
+  it('does not start with a session of models/session.ts', () => {
+    const program = `
+      import { openSession } from '#models/session.ts';
+      const session = await openSession(${JSON.stringify(BODY)}, { provider: 'cpu', threads: 1 });
+      await session.close();`;
+    expect(startsTelemetry(program)).toBe(false);
+  });
+
+  it('does not start with the encoder threads of a camera agent', () => {
+    const program = `
+      import { encodeThreads } from '#producers/camera/encode-thread.ts';
+      const open = encodeThreads({ bundleDirectory: ${JSON.stringify(BUNDLE)}, threads: 1 });
+      const worker = await open(() => process.exit(1));
+      await worker.close();`;
+    expect(startsTelemetry(program)).toBe(false);
+  });
+});
