@@ -1,0 +1,102 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { HalfsightError } from '#runtime/errors.ts';
+import { isPixelCodec, PIXEL_CODEC_NAMES, type PixelCodecName } from './pixel-codecs.ts';
+
+export const EVALUATE_USAGE = `Usage: npm run evaluate -- --bundle FOLDER --data FOLDER [options]
+
+Measures a bundle on labelled pictures, as cameras and consumers run it: bytes a frame against
+detection accuracy, for each rate point; beside it pixel codecs in front of an unsplit detector.
+
+  --bundle FOLDER     the bundle
+  --data FOLDER       pictures in COCO's layout: images/ and instances.json
+  --detector FILE     YOLOX as ONNX with 80 classes of COCO and an input of 416 x 416; without it,
+                      nothing but the bundle can be measured
+  --baselines LIST    of ${PIXEL_CODEC_NAMES.join(',')}, or none; default all
+  --out FOLDER        for report.json, report.md and plot.svg; default .halfsight/evaluate
+  --limit N           only the first N pictures
+  --help
+`;
+
+export interface EvaluateArguments {
+  /** All paths are absolute. */
+  readonly bundleDirectory: string;
+  readonly dataDirectory: string;
+  readonly detectorFile: string | undefined;
+  readonly baselines: readonly PixelCodecName[];
+  readonly outDirectory: string;
+  readonly pictureCountMax: number | undefined;
+}
+
+/** Throws `usage-invalid`; what is inside the folders is looked at by those who read them. */
+export function readEvaluateArguments(
+  args: readonly string[],
+  folder: string,
+): EvaluateArguments | 'help' {
+  const values = parse(args);
+  if (values.help) return 'help';
+  const detectorFile = values.detector === undefined ? undefined : resolve(folder, values.detector);
+  if (detectorFile !== undefined && !isFile(detectorFile)) {
+    throw wrong(`--detector ${values.detector}: there is no file ${detectorFile}.`);
+  }
+  return {
+    bundleDirectory: resolve(folder, needed('--bundle', values.bundle)),
+    dataDirectory: resolve(folder, needed('--data', values.data)),
+    detectorFile,
+    baselines: readBaselines(values.baselines),
+    outDirectory: resolve(folder, values.out ?? '.halfsight/evaluate'),
+    pictureCountMax: readLimit(values.limit),
+  };
+}
+
+function parse(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const options = {
+    bundle: text,
+    data: text,
+    detector: text,
+    baselines: text,
+    out: text,
+    limit: text,
+    help: { type: 'boolean' },
+  } as const;
+  try {
+    return parseArgs({ args: [...args], options }).values;
+  } catch (error) {
+    throw wrong(`${(error as Error).message}.`);
+  }
+}
+
+function needed(name: string, value: string | undefined): string {
+  if (value !== undefined && value !== '') return value;
+  throw wrong(`${name} is missing.`);
+}
+
+function readBaselines(text: string | undefined): readonly PixelCodecName[] {
+  if (text === undefined) return PIXEL_CODEC_NAMES;
+  if (text === 'none') return [];
+  const names = new Set(text.split(',').map((name) => name.trim()));
+  return [...names].map((name) => {
+    if (isPixelCodec(name)) return name;
+    const known = PIXEL_CODEC_NAMES.join(', ');
+    throw wrong(`--baselines: "${name}" is not known; there are ${known}, and none.`);
+  });
+}
+
+function readLimit(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1) return limit;
+  throw wrong(`--limit must be a whole number from 1, but is "${text}".`);
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}
+
+function wrong(message: string): HalfsightError {
+  return new HalfsightError('usage-invalid', message, {
+    advice: 'See npm run evaluate -- --help.',
+  });
+}

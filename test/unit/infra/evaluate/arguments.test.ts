@@ -1,0 +1,48 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readEvaluateArguments } from '#infra/evaluate/arguments.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-arguments-'));
+writeFileSync(join(folder, 'yolox.onnx'), 'x');
+
+const read = (text: string) => readEvaluateArguments(text.split(' '), folder);
+
+describe('arguments of npm run evaluate', () => {
+  it('needs a bundle and data, and has defaults for the rest', () => {
+    expect(read('--bundle b --data d')).toEqual({
+      bundleDirectory: join(folder, 'b'),
+      dataDirectory: join(folder, 'd'),
+      detectorFile: undefined,
+      baselines: ['jpeg', 'webp', 'avif'],
+      outDirectory: join(folder, '.halfsight/evaluate'),
+      pictureCountMax: undefined,
+    });
+    expect(read('--help')).toBe('help');
+  });
+
+  it('reads all of them, paths as absolute ones', () => {
+    const more = '--detector yolox.onnx --baselines avif,jpeg,avif --out /tmp/out --limit 5';
+    expect(read(`--bundle /b --data d ${more}`)).toMatchObject({
+      bundleDirectory: '/b',
+      detectorFile: join(folder, 'yolox.onnx'),
+      baselines: ['avif', 'jpeg'],
+      outDirectory: '/tmp/out',
+      pictureCountMax: 5,
+    });
+    expect(read('--bundle b --data d --baselines none')).toMatchObject({ baselines: [] });
+  });
+
+  it.each([
+    ['--data d', '--bundle is missing'],
+    ['--bundle b', '--data is missing'],
+    ['--bundle b --data d --detector gone.onnx', 'there is no file'],
+    ['--bundle b --data d --baselines jpeg,gif', '"gif" is not known; there are jpeg, webp, avif'],
+    ['--bundle b --data d --limit 0', '--limit must be a whole number from 1'],
+    ['--bundle b --data d --limit some', '--limit must be a whole number from 1'],
+    ['--bundle b --data d --speed 3', "Unknown option '--speed'"],
+  ])('refuses "%s"', (text, message) => {
+    expect(() => read(text)).toThrow(message);
+  });
+});

@@ -1,0 +1,217 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { COCO_CLASSES } from '#infra/evaluate/coco-classes.ts';
+import { type Detector, decodeYolox } from '#infra/evaluate/detector.ts';
+import type { Row } from '#infra/evaluate/evaluate.ts';
+import { rateAccuracyPlot } from '#infra/evaluate/plot.ts';
+import { letterboxRaster } from '#infra/evaluate/raster.ts';
+import { runEvaluation } from '#infra/evaluate/run.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { TINY_BUNDLE } from '../../models/tiny.ts';
+
+/**
+ * Two pictures, bright in one quarter each. The tiny bundle's detector says how bright each quarter
+ * is: person top left, car top right, dog bottom left, person bottom right.
+ */
+const QUARTERS = [
+  { name: 'person.png', left: 0, top: 0, category: 1 },
+  { name: 'car.png', left: 40, top: 0, category: 3 },
+];
+
+let folder: string;
+
+async function writeFolder(): Promise<string> {
+  const made = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-'));
+  mkdirSync(join(made, 'images'));
+  const create = { width: 80, height: 80, channels: 3, background: '#101010' } as const;
+  for (const { name, left, top } of QUARTERS) {
+    const quarter = { create: { ...create, width: 40, height: 40, background: '#f0f0f0' } };
+    await sharp({ create })
+      .composite([{ input: quarter, left, top }])
+      .png()
+      .toFile(join(made, 'images', name));
+  }
+  const images = QUARTERS.map(({ name }, index) => ({
+    ...{ id: index + 1, file_name: name, width: 80, height: 80 },
+  }));
+  const annotations = QUARTERS.map(({ left, top, category }, index) => ({
+    ...{ id: index + 1, image_id: index + 1, category_id: category, iscrowd: 0 },
+    bbox: [left, top, 40, 40],
+  }));
+  const categories = [
+    { id: 1, name: 'person' },
+    { id: 3, name: 'car' },
+  ];
+  const text = JSON.stringify({ images, annotations, categories });
+  writeFileSync(join(made, 'instances.json'), text);
+  return made;
+}
+
+/** Sees what the tiny bundle's detector sees, on pictures as they come out of a pixel codec. */
+const brightnessDetector: Detector = {
+  async detect({ pixels, content }, scoreMin) {
+    const centre = (x: number, y: number) => {
+      const column = content.x + Math.round(content.width * x);
+      const row = content.y + Math.round(content.height * y);
+      return (pixels[(row * 416 + column) * 3] ?? 0) / 256;
+    };
+    return [
+      { classId: 0, label: 'person', score: centre(0.25, 0.25), box: [0, 0, 0.5, 0.5] as const },
+      { classId: 2, label: 'car', score: centre(0.75, 0.25), box: [0.5, 0, 1, 0.5] as const },
+    ].filter(({ score }) => score >= scoreMin);
+  },
+  close: async () => undefined,
+};
+
+interface RunOptions {
+  readonly detector?: boolean;
+  readonly broken?: boolean;
+  readonly instead?: Detector['detect'];
+}
+
+async function run(data: string, options: RunOptions = {}) {
+  const said: string[] = [];
+  const outDirectory = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-out-'));
+  const ok = await runEvaluation(
+    {
+      bundleDirectory: TINY_BUNDLE,
+      dataDirectory: data,
+      detectorFile: options.detector ? 'detector.onnx' : undefined,
+      baselines: ['webp'],
+      outDirectory,
+      pictureCountMax: undefined,
+    },
+    {
+      clock: systemClock,
+      say: (line) => said.push(line),
+      progress: () => undefined,
+      open: async () => {
+        if (options.broken) throw new Error('no model at all');
+        return { ...brightnessDetector, ...(options.instead && { detect: options.instead }) };
+      },
+    },
+  );
+  const read = (name: string) => readFileSync(join(outDirectory, name), 'utf8');
+  const report = JSON.parse(read('report.json')) as { rows: Row[]; n: number };
+  return { ok, said, read, report, rows: report.rows };
+}
+
+beforeAll(async () => {
+  folder = await writeFolder();
+});
+
+describe('a whole evaluation', () => {
+  it('measures the bundle at each rate point and its opponents', { timeout: 20_000 }, async () => {
+    const temporary = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-'));
+    vi.stubEnv('TMPDIR', temporary);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { ok, said, read, report, rows } = await run(folder, { detector: true });
+    expect(ok).toBe(true);
+    expect(report).toMatchObject({ n: 2, failedPictures: [], bundle: { name: 'tiny' } });
+    const split = rows.filter(({ method }) => method === 'tiny');
+    expect(split.map(({ setting }) => setting)).toEqual([
+      ...['rate point 0, fine', 'rate point 1, coarse'],
+    ]);
+    for (const { recordBytes, codecBytes, mAP50, personAP50, pictures } of split) {
+      expect({ mAP50, personAP50, pictures }).toEqual({ mAP50: 1, personAP50: 1, pictures: 2 });
+      // Everything a frame's record says besides its bitstream.
+      const around = (recordBytes?.mean ?? 0) - (codecBytes?.mean ?? 0);
+      expect(around).toBeGreaterThan(80);
+      expect(around).toBeLessThan(200);
+    }
+    const of = (method: string) => rows.filter((row) => row.method === method);
+    expect(of('unsplit')).toMatchObject([{ mAP50: 1, recordBytes: null }]);
+    expect(of('local computing')).toMatchObject([{ mAP50: 1 }, { mAP50: 1 }]);
+    expect(of('webp')).toHaveLength(20);
+    expect(of('webp').every(({ mAP50, pictures }) => mAP50 === 1 && pictures === 2)).toBe(true);
+    expect(of('jpeg')).toEqual([]);
+    expect(JSON.parse(said.at(-1) ?? '')).toMatchObject({ n: 2, failedPictures: [] });
+    for (const line of said.slice(0, 3)) expect(read('report.md')).toContain(line);
+    expect(read('plot.svg')).toContain('<polyline');
+    // The engine's copy of the bundle is gone.
+    const left = readdirSync(temporary).filter((name) => name.startsWith('halfsight-'));
+    expect(left.filter((name) => !name.includes('-out-'))).toEqual([]);
+  });
+
+  it('goes on without a detector, and past pictures it cannot read', async () => {
+    const damaged = await writeFolder();
+    writeFileSync(join(damaged, 'images', 'car.png'), 'this is no picture');
+    const { ok, said, rows, report } = await run(damaged);
+    expect(ok).toBe(false);
+    expect(report.n).toBe(1);
+    expect(said.join('\n')).toContain('car.png was left out: Input file');
+    expect(rows[0]).toMatchObject({ method: 'tiny', pictures: 1, mAP50: 1 });
+    expect(rows.filter(({ remark }) => remark === 'needs --detector')).toHaveLength(4);
+  });
+
+  it('says in the table why a detector could not be opened', async () => {
+    const { ok, rows } = await run(folder, { detector: true, broken: true });
+    expect(ok).toBe(false);
+    expect(rows.find(({ method }) => method === 'unsplit')?.remark).toContain('no model at all');
+    expect(rows[0]).toMatchObject({ pictures: 2, mAP50: 1 });
+  });
+
+  it('gives up a row that fails, and no other', async () => {
+    let calls = 0;
+    const detect: Detector['detect'] = (...args) => {
+      calls++;
+      if (calls === 1) throw new Error('out of memory');
+      return brightnessDetector.detect(...args);
+    };
+    const { ok, rows } = await run(folder, { detector: true, instead: detect });
+    expect(ok).toBe(false);
+    const [unsplit, ...others] = rows.filter(({ method }) => method !== 'tiny');
+    const remark = expect.stringContaining('failed on person.png: Error: out of memory');
+    expect(unsplit).toMatchObject({ method: 'unsplit', mAP50: null, pictures: 0, remark });
+    expect(others.every(({ mAP50, pictures }) => mAP50 === 1 && pictures === 2)).toBe(true);
+  });
+
+  it('is refused without a bundle', async () => {
+    const args = { dataDirectory: folder, detectorFile: undefined, baselines: [] };
+    const rest = { outDirectory: join(folder, 'out'), pictureCountMax: 1 };
+    const parts = { clock: systemClock, say: () => undefined, progress: () => undefined };
+    const running = runEvaluation({ ...args, ...rest, bundleDirectory: '/nowhere' }, parts);
+    await expect(running).rejects.toMatchObject({ code: 'bundle-missing' });
+    expect(existsSync(rest.outDirectory)).toBe(false);
+  });
+});
+
+describe('parts', () => {
+  it('letterboxes as the camera agent does', async () => {
+    const pixels = new Uint8Array(8 * 4 * 3).fill(200);
+    const input = { width: 4, height: 4, fill: [1, 2, 3] } as const;
+    const boxed = await letterboxRaster({ pixels, width: 8, height: 4 }, input);
+    expect(boxed.content).toEqual({ x: 0, y: 1, width: 4, height: 2 });
+    expect([...boxed.pixels.subarray(0, 3)]).toEqual([1, 2, 3]);
+    expect([...boxed.pixels.subarray(4 * 3, 3 * 4 * 3)]).toEqual(new Array(24).fill(200));
+    expect([...boxed.pixels.subarray(-3)]).toEqual([1, 2, 3]);
+  });
+
+  it('reads cells of YOLOX where they are', () => {
+    const dense = new Float32Array(3549 * 85);
+    const cell = 52 * 52 + 26 + 2; // Of stride 16: second row, third column.
+    dense.set([0.5, 0.25, Math.log(2), Math.log(4), 0.5], cell * 85);
+    dense[cell * 85 + 5 + COCO_CLASSES.indexOf('dog')] = 0.5;
+    const { boxes, scores, classes } = decodeYolox(dense, 416, 416);
+    expect([...boxes.data.subarray(cell * 4, cell * 4 + 4)].map(Math.round)).toEqual([
+      ...[40 - 16, 20 - 32, 40 + 16, 20 + 32],
+    ]);
+    expect(scores.data[cell]).toBe(0.25);
+    expect(COCO_CLASSES[classes.data[cell] ?? 0]).toBe('dog');
+    expect(scores.data.filter((score) => score > 0)).toHaveLength(1);
+  });
+
+  it('draws a plot of nothing, too', () => {
+    expect(rateAccuracyPlot([], 'a < b')).toContain('a &lt; b');
+  });
+});
