@@ -289,7 +289,15 @@ export function decodeIndexed(tables: usize, tableCount: i32, symbolCount: i32):
     if (index >= tableCount) return INDEX_TOO_LARGE;
     const table = tables + <usize>index * TABLE_BYTES;
     const lookup = <usize>load<u32>(table, LOOKUP);
-    x = take(LANE_A, table, lookup, x, symbols + (<usize>i << 2));
+    const at = symbols + (<usize>i << 2);
+    if (load<u32>(table, SKEWED)) {
+      const start = load<u32>(table, MODE_START);
+      const frequency = load<u32>(table, MODE_FREQUENCY);
+      const symbol = load<i32>(table, MODE_SYMBOL);
+      x = takeSkewed(LANE_A, table, lookup, start, frequency, symbol, x, at);
+    } else {
+      x = take(LANE_A, table, lookup, x, at);
+    }
   }
   store<u64>(LANE_A, x, STATE);
   return load<i32>(LANE_A, STATUS);
