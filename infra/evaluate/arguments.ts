@@ -13,6 +13,10 @@ detection accuracy, for each rate point; beside it pixel codecs in front of an u
   --data FOLDER       pictures in COCO's layout: images/ and instances.json
   --detector FILE     YOLOX as ONNX with 80 classes of COCO and an input of 416 x 416; without it,
                       nothing but the bundle can be measured
+  --classifier FILE   a classifier of ImageNet as ONNX, such as EfficientNet-lite0, for the column
+                      top-1: how often a row's best class is its best on the uncompressed picture
+  --segmenter FILE    DeepLab v3 with the 21 classes of VOC as ONNX, for the column mIoU: a row's
+                      masks against its masks on the uncompressed picture
   --baselines LIST    of ${PIXEL_CODEC_NAMES.join(',')}, or none; default all
   --out FOLDER        for report.json, report.md and plot.svg; default .halfsight/evaluate
   --limit N           only the first N pictures
@@ -24,6 +28,8 @@ export interface EvaluateArguments {
   readonly bundleDirectory: string;
   readonly dataDirectory: string;
   readonly detectorFile: string | undefined;
+  readonly classifierFile: string | undefined;
+  readonly segmenterFile: string | undefined;
   readonly baselines: readonly PixelCodecName[];
   readonly outDirectory: string;
   readonly pictureCountMax: number | undefined;
@@ -36,14 +42,12 @@ export function readEvaluateArguments(
 ): EvaluateArguments | 'help' {
   const values = parse(args);
   if (values.help) return 'help';
-  const detectorFile = values.detector === undefined ? undefined : resolve(folder, values.detector);
-  if (detectorFile !== undefined && !isFile(detectorFile)) {
-    throw wrong(`--detector ${values.detector}: there is no file ${detectorFile}.`);
-  }
   return {
     bundleDirectory: resolve(folder, needed('--bundle', values.bundle)),
     dataDirectory: resolve(folder, needed('--data', values.data)),
-    detectorFile,
+    detectorFile: readFile('--detector', values.detector, folder),
+    classifierFile: readFile('--classifier', values.classifier, folder),
+    segmenterFile: readFile('--segmenter', values.segmenter, folder),
     baselines: readBaselines(values.baselines),
     outDirectory: resolve(folder, values.out ?? '.halfsight/evaluate'),
     pictureCountMax: readLimit(values.limit),
@@ -56,6 +60,8 @@ function parse(args: readonly string[]) {
     bundle: text,
     data: text,
     detector: text,
+    classifier: text,
+    segmenter: text,
     baselines: text,
     out: text,
     limit: text,
@@ -71,6 +77,13 @@ function parse(args: readonly string[]) {
 function needed(name: string, value: string | undefined): string {
   if (value !== undefined && value !== '') return value;
   throw wrong(`${name} is missing.`);
+}
+
+function readFile(name: string, value: string | undefined, folder: string): string | undefined {
+  if (value === undefined) return undefined;
+  const path = resolve(folder, value);
+  if (isFile(path)) return path;
+  throw wrong(`${name} ${value}: there is no file ${path}.`);
 }
 
 function readBaselines(text: string | undefined): readonly PixelCodecName[] {

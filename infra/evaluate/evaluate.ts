@@ -1,9 +1,12 @@
 import type { Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { AgreementTally } from './agreement.ts';
 import { PrecisionTally } from './average-precision.ts';
 import type { CocoPicture } from './coco-folder.ts';
-import type { Method } from './method.ts';
-import { decodeRaster, type Raster } from './raster.ts';
+import { ConfusionTally } from './confusion.ts';
+import type { Method, Outcome, Picture } from './method.ts';
+import { decodeRaster } from './raster.ts';
+import { type Teachers, teachersView } from './teachers.ts';
 
 /** Bytes a picture. */
 export interface Bytes {
@@ -23,6 +26,10 @@ export interface Row {
   readonly mAP: number | null;
   readonly mAP50: number | null;
   readonly personAP50: number | null;
+  /** Share of pictures whose best class is the classifier's on the uncompressed picture. */
+  readonly top1Agreement: number | null;
+  /** Of the row's class maps with the segmenter's on the uncompressed pictures. */
+  readonly mIoU: number | null;
   /** It was tried, and threw. */
   readonly hasFailed: boolean;
   /** Why there are no figures, or what else is to be said of them. */
@@ -42,6 +49,7 @@ export interface Evaluation {
 export interface EvaluateOptions {
   readonly pictures: readonly CocoPicture[];
   readonly methods: readonly Method[];
+  readonly teachers: Teachers;
   readonly clock: Clock;
   /** One line about how far it is, not more than one a second. */
   readonly progress: (line: string) => void;
@@ -51,19 +59,19 @@ const PROGRESS_INTERVAL_MS = 1_000;
 
 /** All methods on one picture, then the next picture: of each picture only figures are kept. */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const { pictures, methods, clock, progress } = options;
+  const { pictures, methods, teachers, clock, progress } = options;
   const measurements = methods.map((method) => new Measurement(method));
   const failedPictures: FailedPicture[] = [];
   const startMs = clock.monotonicMs();
   let toldMs = Number.NEGATIVE_INFINITY;
   for (const [index, picture] of pictures.entries()) {
-    const raster = await open(picture).catch((error) => {
+    const opened = await open(picture, teachers).catch((error) => {
       // libvips tells its whole story, a line for each step.
       const reason = String((error as Error).message).split('\n')[0] ?? '';
       failedPictures.push({ name: picture.name, reason });
       progress(`${picture.name} is left out: ${reason}`);
     });
-    if (raster) for (const each of measurements) await each.add({ ...picture, raster });
+    if (opened) for (const each of measurements) await each.add(opened);
     const nowMs = clock.monotonicMs();
     const isLast = index === pictures.length - 1;
     if (nowMs - toldMs < PROGRESS_INTERVAL_MS && !isLast) continue;
@@ -74,17 +82,22 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   return { rows: measurements.map((each) => each.row()), failedPictures };
 }
 
-async function open({ path, width, height }: CocoPicture): Promise<Raster> {
+async function open(picture: CocoPicture, teachers: Teachers): Promise<Picture> {
+  const { path, width, height } = picture;
   const raster = await decodeRaster(path);
-  if (raster.width === width && raster.height === height) return raster;
-  const sizes = `${raster.width}x${raster.height}, instances.json says ${width}x${height}`;
-  throw new HalfsightError('usage-invalid', `it is ${sizes}`);
+  if (raster.width !== width || raster.height !== height) {
+    const sizes = `${raster.width}x${raster.height}, instances.json says ${width}x${height}`;
+    throw new HalfsightError('usage-invalid', `it is ${sizes}`);
+  }
+  return { ...picture, raster, teachersView: await teachersView(raster, teachers) };
 }
 
 /** One method, and what it made of the pictures so far. */
 class Measurement {
   readonly #method: Method;
   readonly #tally = new PrecisionTally();
+  readonly #agreement = new AgreementTally();
+  readonly #confusion = new ConfusionTally();
   readonly #recordBytes: number[] = [];
   readonly #codecBytes: number[] = [];
   #pictures = 0;
@@ -96,20 +109,26 @@ class Measurement {
   }
 
   /** What throws once is not asked again: figures of other pictures than the rest's mislead. */
-  async add(picture: Parameters<NonNullable<Method['run']>>[0]): Promise<void> {
+  async add(picture: Picture): Promise<void> {
     const { run } = this.#method;
     if (run === undefined || this.#failure !== undefined) return;
     try {
-      const { recordBytes, codecBytes, found } = await run(picture);
-      this.#pictures++;
-      if (recordBytes !== undefined) this.#recordBytes.push(recordBytes);
-      if (codecBytes !== undefined) this.#codecBytes.push(codecBytes);
-      if (found === undefined) return;
-      this.#detects = true;
-      this.#tally.add(picture.truth, found);
+      this.#count(picture, await run(picture));
     } catch (error) {
       this.#failure = `failed on ${picture.name}: ${describeError(error)}`;
     }
+  }
+
+  #count({ truth, teachersView: wanted }: Picture, outcome: Outcome): void {
+    const { recordBytes, codecBytes, found, topClass, classMap } = outcome;
+    this.#pictures++;
+    if (recordBytes !== undefined) this.#recordBytes.push(recordBytes);
+    if (codecBytes !== undefined) this.#codecBytes.push(codecBytes);
+    this.#agreement.add(wanted.topClass, topClass);
+    if (wanted.classMap && classMap) this.#confusion.add(wanted.classMap, classMap);
+    if (found === undefined) return;
+    this.#detects = true;
+    this.#tally.add(truth, found);
   }
 
   row(): Row {
@@ -117,8 +136,7 @@ class Measurement {
     const title = { method, setting };
     if (this.#failure !== undefined) return { ...title, ...EMPTY, remark: this.#failure };
     const { mAP, mAP50, byLabel } = this.#tally.result();
-    const accuracy = (value: number | undefined) =>
-      this.#detects && value !== undefined ? Number(value.toFixed(6)) : null;
+    const accuracy = (value: number | undefined) => (this.#detects ? rounded(value) : null);
     return {
       ...title,
       pictures: this.#pictures,
@@ -127,6 +145,8 @@ class Measurement {
       mAP: accuracy(mAP),
       mAP50: accuracy(mAP50),
       personAP50: accuracy(byLabel.get('person')?.ap50),
+      top1Agreement: rounded(this.#agreement.share()),
+      mIoU: rounded(this.#confusion.meanIou()),
       hasFailed: false,
       remark,
     };
@@ -140,8 +160,14 @@ const EMPTY = {
   mAP: null,
   mAP50: null,
   personAP50: null,
+  top1Agreement: null,
+  mIoU: null,
   hasFailed: true,
 };
+
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Number(value.toFixed(6));
+}
 
 function bytesOf(values: readonly number[]): Bytes | null {
   if (values.length === 0) return null;

@@ -2,16 +2,19 @@ import type { Box } from '#schemas/result.ts';
 import type { FoundBox, TruthBox } from './average-precision.ts';
 import { canonicalLabel } from './coco-classes.ts';
 import type { Raster } from './raster.ts';
+import type { View } from './teachers.ts';
 
 /** A picture that was decoded, and what is to be found in it. */
 export interface Picture {
   readonly name: string;
   readonly raster: Raster;
   readonly truth: readonly TruthBox[];
+  /** Of the teachers, on the picture as it is. */
+  readonly teachersView: View;
 }
 
 /** What one method made of one picture. */
-export interface Outcome {
+export interface Outcome extends View {
   /** Of the whole record value that would go to Kafka. Undefined: nothing is sent at all. */
   readonly recordBytes: number | undefined;
   /** Of what the codec made, which is part of it. */

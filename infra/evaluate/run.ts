@@ -1,46 +1,53 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 import type { EvaluateArguments } from './arguments.ts';
+import { openClassifier } from './classifier.ts';
 import { type CocoPicture, readCocoFolder } from './coco-folder.ts';
 import { type Detector, openDetector } from './detector.ts';
 import { evaluate } from './evaluate.ts';
 import type { Method } from './method.ts';
 import { describeMachine, NOTES, type Report, tableOf, writeReport } from './report.ts';
+import { openSegmenter } from './segmenter.ts';
 import { openSplit } from './split.ts';
-import { missingDetector, unsplitMethods } from './unsplit-methods.ts';
+import type { Classifier, Segmenter, Teachers } from './teachers.ts';
+import { unsplitMethods } from './unsplit-methods.ts';
 
 export interface RunParts {
   readonly clock: Clock;
   /** Standard output and standard error, a line at a time. */
   readonly say: (line: string) => void;
   readonly progress: (line: string) => void;
-  /** How the detector's file is opened; tests have one of their own. */
+  /** How the networks' files are opened; tests have some of their own. */
   readonly open?: (file: string) => Promise<Detector>;
+  readonly openClassifier?: (file: string) => Promise<Classifier>;
+  readonly openSegmenter?: (file: string) => Promise<Segmenter>;
 }
 
 /** True when every picture and every row that could be run was measured. */
 export async function runEvaluation(args: EvaluateArguments, parts: RunParts): Promise<boolean> {
-  const { clock, say, open = openDetector } = parts;
+  const { clock, say } = parts;
   // One thread, as everything else here: this may run beside other work for many minutes.
   sharp.concurrency(1);
   const folder = readCocoFolder(args.dataDirectory);
   const pictures = folder.pictures.slice(0, args.pictureCountMax);
   const bundle = await loadBundle(args.bundleDirectory);
-  const { detector, error } = await openOrExplain(args.detectorFile, open);
-  const reason = missingDetector(error);
+  const { detector, reason, teachers, isWhole } = await openNetworks(args, parts);
   const { baselines } = args;
-  const others = unsplitMethods({ detector, reason, baselines, bundle });
-  const { rows, failedPictures } = await measure(pictures, others, bundle, parts);
-  await detector?.close();
+  const others = unsplitMethods({ detector, reason, teachers, baselines, bundle });
+  const { rows, failedPictures } = await measure(pictures, others, { bundle, teachers }, parts);
+  for (const each of [detector, teachers.classifier, teachers.segmenter]) await each?.close();
   const { name, version } = bundle.manifest;
   const { categoryRemark } = folder;
   const report: Report = {
     ...describeMachine(clock),
     bundle: { name, version, digest: bundle.digest },
-    data: args.dataDirectory,
-    detector: args.detectorFile ?? null,
+    data: basename(args.dataDirectory),
+    detector: nameOf(args.detectorFile),
+    classifier: nameOf(args.classifierFile),
+    segmenter: nameOf(args.segmenterFile),
     n: pictures.length - failedPictures.length,
     notes: categoryRemark === undefined ? NOTES : [...NOTES, `instances.json: ${categoryRemark}.`],
     rows,
@@ -52,37 +59,70 @@ export async function runEvaluation(args: EvaluateArguments, parts: RunParts): P
   for (const failed of failedPictures) say(`${failed.name} was left out: ${failed.reason}`);
   if (failedPictures.length > 0) say(`${failedPictures.length} pictures were left out.`);
   say(JSON.stringify(summaryOf(report, args.outDirectory)));
-  return failedPictures.length === 0 && error === undefined && !rows.some((row) => row.hasFailed);
+  return failedPictures.length === 0 && isWhole && !rows.some((row) => row.hasFailed);
 }
 
 async function measure(
   pictures: readonly CocoPicture[],
   others: readonly Method[],
-  bundle: Bundle,
+  { bundle, teachers }: { bundle: Bundle; teachers: Teachers },
   { clock, progress }: RunParts,
 ) {
-  const split = await openSplit(bundle, clock);
+  const split = await openSplit(bundle, teachers, clock);
   try {
     const methods = [...split.methods, ...others];
     progress(`${pictures.length} pictures, ${methods.filter(({ run }) => run).length} rows`);
-    return await evaluate({ pictures, methods, clock, progress });
+    return await evaluate({ pictures, methods, teachers, clock, progress });
   } finally {
     // Also after a mistake: the engine process would keep this one alive.
     await split.close();
   }
 }
 
-/** A detector that cannot be opened costs its rows, not the whole table. */
-async function openOrExplain(
+async function openNetworks(args: EvaluateArguments, parts: RunParts) {
+  const { detectorFile, classifierFile, segmenterFile } = args;
+  const detecting = await openOrExplain(detectorFile, parts.open ?? openDetector);
+  const classifying = await openOrExplain(classifierFile, parts.openClassifier ?? openClassifier);
+  const segmenting = await openOrExplain(segmenterFile, parts.openSegmenter ?? openSegmenter);
+  const remarks = [
+    ...(classifying.network ? [] : [`top-1 ${because(classifying, '--classifier')}`]),
+    ...(segmenting.network ? [] : [`mIoU ${because(segmenting, '--segmenter')}`]),
+  ];
+  const teachers: Teachers = {
+    classifier: classifying.network,
+    segmenter: segmenting.network,
+    remark: remarks.join('; '),
+  };
+  return {
+    detector: detecting.network,
+    reason: detecting.reason ?? 'needs --detector',
+    teachers,
+    /** None that was asked for is missing. */
+    isWhole: [detecting, classifying, segmenting].every(({ reason }) => reason === undefined),
+  };
+}
+
+function because({ reason }: { reason: string | undefined }, option: string): string {
+  return reason === undefined ? `needs ${option}` : `failed: ${reason}`;
+}
+
+/** A network that cannot be opened costs its rows or its column, not the whole table. */
+async function openOrExplain<T>(
   file: string | undefined,
-  open: (file: string) => Promise<Detector>,
-): Promise<{ detector: Detector | undefined; error: unknown }> {
-  if (file === undefined) return { detector: undefined, error: undefined };
+  open: (file: string) => Promise<T>,
+): Promise<{ network: T | undefined; reason: string | undefined }> {
+  if (file === undefined) return { network: undefined, reason: undefined };
   try {
-    return { detector: await open(file), error: undefined };
+    return { network: await open(file), reason: undefined };
   } catch (error) {
-    return { detector: undefined, error };
+    const reason = error instanceof HalfsightError ? error.message : String(error);
+    return { network: undefined, reason };
   }
+}
+
+/** Where it lay on this machine is nobody's business who reads the report. */
+function nameOf(file: string | undefined): string | null {
+  return file === undefined ? null : basename(file);
 }
 
 function summaryOf({ commit, n, failedPictures, rows }: Report, directory: string) {
@@ -93,8 +133,9 @@ function summaryOf({ commit, n, failedPictures, rows }: Report, directory: strin
     report: join(directory, 'report.json'),
     rows: rows
       .filter(({ pictures }) => pictures > 0)
-      .map(({ method, setting, recordBytes, mAP50 }) => ({
+      .map(({ method, setting, recordBytes, mAP50, top1Agreement, mIoU }) => ({
         ...{ method, setting, recordBytesMean: recordBytes?.mean ?? null, mAP50 },
+        ...{ top1Agreement, mIoU },
       })),
   };
 }

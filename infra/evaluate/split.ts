@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { decodeBitstream, encodeBitstream } from '#codec/bitstream.ts';
 import { Engine } from '#consumers/inference/engine.ts';
 import { forkEngine } from '#consumers/inference/engine-channel.ts';
+import type { Finding } from '#consumers/inference/heads/head.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import type { Bundle } from '#models/bundle.ts';
 import { type Encoder, openEncoder } from '#models/encoder.ts';
@@ -12,9 +13,12 @@ import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { decodeFrame } from '#schemas/frame.ts';
+import type { Task } from '#schemas/result.ts';
+import { classMapOfMasks } from './confusion.ts';
 import { foundBoxes, type Method, type Outcome, type Picture, SCORE_MIN } from './method.ts';
 import { letterboxRaster } from './raster.ts';
 import { frameRecord, framing } from './records.ts';
+import { NO_VIEW, type Teachers, type View } from './teachers.ts';
 
 /** The product's own path, from pixels to detections, without Kafka in the middle. */
 export interface Split {
@@ -22,18 +26,23 @@ export interface Split {
   close(): Promise<void>;
 }
 
-/** A bundle without a detection head is measured too: its bytes. */
-export async function openSplit(bundle: Bundle, clock: Clock): Promise<Split> {
+/** A bundle without heads is measured too: its bytes. Heads without a teacher are left out. */
+export async function openSplit(bundle: Bundle, teachers: Teachers, clock: Clock): Promise<Split> {
   const { manifest } = bundle;
-  const detects = manifest.heads.some(({ task }) => task === 'detection');
+  const wanted: Task[] = ['detection'];
+  if (teachers.classifier !== undefined) wanted.push('classification');
+  if (teachers.segmenter !== undefined) wanted.push('segmentation');
+  const heads = wanted.filter((wish) => manifest.heads.some(({ task }) => task === wish));
+  const lacking = wanted.filter((task) => !heads.includes(task));
+  const remarks = lacking.map((task) => `the bundle has no ${task} head`);
   const encoder = await openEncoder(bundle, { threads: 1 });
-  const engine = detects ? await openEngine(bundle, clock) : undefined;
+  const engine = heads.length > 0 ? await openEngine(bundle, heads, clock) : undefined;
   return {
     methods: manifest.ratePoints.map(({ index, name }) => ({
       name: manifest.name,
       setting: `rate point ${index}, ${name}`,
       run: (picture) => runSplit(picture, index, { bundle, encoder, engine: engine?.engine }),
-      remark: detects ? '' : 'the bundle has no detection head',
+      remark: [...remarks, teachers.remark].filter((text) => text !== '').join('; '),
     })),
     async close() {
       await engine?.close();
@@ -62,7 +71,7 @@ async function runSplit(
   const bitstream = encodeBitstream(latent, tables, { ratePoint });
   const record = frameRecord({ bundle, ratePoint, source: raster, input, content, bitstream });
   const bytes = { recordBytes: record.length, codecBytes: bitstream.length };
-  if (engine === undefined) return { ...bytes, found: undefined };
+  if (engine === undefined) return { ...bytes, ...NO_VIEW, found: undefined };
   // The consumer's side: it has the record, and nothing else.
   const frame = decodeFrame(record, framing);
   const lookup = (hash: string) => bundle.tablesByHash.get(hash);
@@ -73,23 +82,43 @@ async function runSplit(
     ratePoints: [frame.ratePoint],
     geometries: [{ inputWidth, inputHeight, content: frame.content }],
   });
-  const finding = output.findings[0]?.[0];
-  const detections = finding?.task === 'detection' ? finding.detections : [];
-  return { ...bytes, found: foundBoxes(detections, raster) };
+  const findings = output.findings[0] ?? [];
+  const detected = ofTask(findings, 'detection');
+  const found = detected && foundBoxes(detected.detections, raster);
+  return { ...bytes, ...viewOf(findings, bundle), found };
+}
+
+/** As the results would tell it, to whoever subscribes to them. */
+function viewOf(findings: readonly Finding[], { manifest, labels }: Bundle): View {
+  const classified = ofTask(findings, 'classification');
+  const segmented = ofTask(findings, 'segmentation');
+  const head = ofTask(manifest.heads, 'segmentation');
+  const background = head && labels(head)[head.background];
+  return {
+    topClass: classified?.classifications[0]?.classId,
+    classMap: segmented && classMapOfMasks(segmented.masks, background ?? 'background'),
+  };
+}
+
+function ofTask<Item extends { readonly task: Task }, Wanted extends Task>(
+  items: readonly Item[],
+  wanted: Wanted,
+) {
+  return items.find((item): item is Extract<Item, { task: Wanted }> => item.task === wanted);
 }
 
 /**
  * The consumer's engine process. It reads the threshold for detections from bundle.json, and that
  * is one for users; see SCORE_MIN. So it is given the same bundle under another bundle.json.
  */
-async function openEngine(bundle: Bundle, clock: Clock) {
+async function openEngine(bundle: Bundle, heads: readonly Task[], clock: Clock) {
   const folder = await mkdtemp(join(tmpdir(), 'halfsight-evaluate-'));
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   const engine = new Engine({
     spawn: forkEngine,
     settings: {
       bundleDirectory: folder,
-      heads: ['detection'],
+      heads,
       provider: 'cpu',
       threads: 1,
     },

@@ -1,5 +1,4 @@
 import type { Bundle } from '#models/bundle.ts';
-import { HalfsightError } from '#runtime/errors.ts';
 import { decodeResult } from '#schemas/result.ts';
 import { DETECTOR_INPUT, type Detector } from './detector.ts';
 import { foundBoxes, type Method, type Picture, SCORE_MIN } from './method.ts';
@@ -11,11 +10,13 @@ import {
 } from './pixel-codecs.ts';
 import { letterboxRaster } from './raster.ts';
 import { frameRecord, framing, localResult } from './records.ts';
+import { NO_VIEW, type Teachers, teachersView } from './teachers.ts';
 
 export interface UnsplitOptions {
   /** Undefined: the rows stand in the table with `reason`. */
   readonly detector: Detector | undefined;
   readonly reason: string;
+  readonly teachers: Teachers;
   readonly baselines: readonly PixelCodecName[];
   readonly bundle: Bundle;
 }
@@ -44,33 +45,36 @@ function codedInEveryWay(options: UnsplitOptions, codec: PixelCodecName): Method
   );
 }
 
-function unsplit({ detector, reason }: UnsplitOptions): Method {
-  const run = async ({ raster }: Picture, detecting: Detector) => {
+/** Its picture is the one that the teachers saw: what they say of it is what they said. */
+function unsplit(options: UnsplitOptions): Method {
+  const run = async ({ raster, teachersView: view }: Picture, detecting: Detector) => {
     const picture = await letterboxRaster(raster, DETECTOR_INPUT);
     const found = foundBoxes(await detecting.detect(picture, SCORE_MIN), raster);
-    return { recordBytes: undefined, codecBytes: undefined, found };
+    return { ...view, recordBytes: undefined, codecBytes: undefined, found };
   };
-  return method({ name: 'unsplit', setting: 'pixels as they are' }, detector, reason, run);
+  const { remark } = options.teachers;
+  return method({ name: 'unsplit', setting: 'pixels as they are', remark }, options, run);
 }
 
-function local({ detector, reason, bundle }: UnsplitOptions, scoreMin: number): Method {
+function local(options: UnsplitOptions, scoreMin: number): Method {
   const run = async ({ raster }: Picture, detecting: Detector) => {
     const picture = await letterboxRaster(raster, DETECTOR_INPUT);
-    const record = localResult(await detecting.detect(picture, scoreMin), raster, bundle);
+    const record = localResult(await detecting.detect(picture, scoreMin), raster, options.bundle);
     // What was sent is what counts: read it back.
     const { detections } = decodeResult('detection', record, framing);
     const found = foundBoxes(detections, raster);
-    return { recordBytes: record.length, codecBytes: undefined, found };
+    return { ...NO_VIEW, recordBytes: record.length, codecBytes: undefined, found };
   };
-  const title = { name: 'local computing', setting: `score from ${scoreMin}` };
-  return method(title, detector, reason, run);
+  const title = { name: 'local computing', setting: `score from ${scoreMin}`, remark: '' };
+  return method(title, options, run);
 }
 
 function coded(
-  { detector, reason, bundle }: UnsplitOptions,
+  options: UnsplitOptions,
   choice: { codec: PixelCodecName; side: number; quality: number },
 ): Method {
   const { codec, side, quality } = choice;
+  const { bundle, teachers } = options;
   const run = async ({ raster }: Picture, detecting: Detector) => {
     const { bytes, content, decoded } = await codePixels(raster, choice);
     const input = { width: side, height: side };
@@ -78,24 +82,18 @@ function coded(
     const recordBytes = frameRecord(frame).length;
     const picture = await letterboxRaster(decoded, DETECTOR_INPUT, raster);
     const found = foundBoxes(await detecting.detect(picture, SCORE_MIN), raster);
-    return { recordBytes, codecBytes: bytes.length, found };
+    const view = await teachersView(decoded, teachers, raster);
+    return { ...view, recordBytes, codecBytes: bytes.length, found };
   };
-  const title = { name: codec, setting: `side ${side}, quality ${quality}` };
-  return method(title, detector, reason, run);
+  const setting = `side ${side}, quality ${quality}`;
+  return method({ name: codec, setting, remark: teachers.remark }, options, run);
 }
 
 function method(
-  title: Pick<Method, 'name' | 'setting'>,
-  detector: Detector | undefined,
-  reason: string,
+  title: Omit<Method, 'run'>,
+  { detector, reason }: UnsplitOptions,
   run: (picture: Picture, detector: Detector) => ReturnType<NonNullable<Method['run']>>,
 ): Method {
   if (detector === undefined) return { ...title, run: undefined, remark: reason };
-  return { ...title, run: (picture) => run(picture, detector), remark: '' };
-}
-
-/** Why there is no detector, for the table. */
-export function missingDetector(error: unknown): string {
-  if (error === undefined) return 'needs --detector';
-  return error instanceof HalfsightError ? error.message : String(error);
+  return { ...title, run: (picture) => run(picture, detector) };
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readEvaluateArguments } from '#infra/evaluate/arguments.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-arguments-'));
-writeFileSync(join(folder, 'yolox.onnx'), 'x');
+for (const name of ['yolox', 'classes', 'masks']) writeFileSync(join(folder, `${name}.onnx`), 'x');
 
 const read = (text: string) => readEvaluateArguments(text.split(' '), folder);
 
@@ -15,6 +15,8 @@ describe('arguments of npm run evaluate', () => {
       bundleDirectory: join(folder, 'b'),
       dataDirectory: join(folder, 'd'),
       detectorFile: undefined,
+      classifierFile: undefined,
+      segmenterFile: undefined,
       baselines: ['jpeg', 'webp', 'avif'],
       outDirectory: join(folder, '.halfsight/evaluate'),
       pictureCountMax: undefined,
@@ -23,10 +25,13 @@ describe('arguments of npm run evaluate', () => {
   });
 
   it('reads all of them, paths as absolute ones', () => {
-    const more = '--detector yolox.onnx --baselines avif,jpeg,avif --out /tmp/out --limit 5';
-    expect(read(`--bundle /b --data d ${more}`)).toMatchObject({
+    const files = '--detector yolox.onnx --classifier classes.onnx --segmenter masks.onnx';
+    const more = '--baselines avif,jpeg,avif --out /tmp/out --limit 5';
+    expect(read(`--bundle /b --data d ${files} ${more}`)).toMatchObject({
       bundleDirectory: '/b',
       detectorFile: join(folder, 'yolox.onnx'),
+      classifierFile: join(folder, 'classes.onnx'),
+      segmenterFile: join(folder, 'masks.onnx'),
       baselines: ['avif', 'jpeg'],
       outDirectory: '/tmp/out',
       pictureCountMax: 5,
@@ -37,7 +42,9 @@ describe('arguments of npm run evaluate', () => {
   it.each([
     ['--data d', '--bundle is missing'],
     ['--bundle b', '--data is missing'],
-    ['--bundle b --data d --detector gone.onnx', 'there is no file'],
+    ['--bundle b --data d --detector gone.onnx', '--detector gone.onnx: there is no file'],
+    ['--bundle b --data d --classifier gone.onnx', '--classifier gone.onnx: there is no file'],
+    ['--bundle b --data d --segmenter .', '--segmenter .: there is no file'],
     ['--bundle b --data d --baselines jpeg,gif', '"gif" is not known; there are jpeg, webp, avif'],
     ['--bundle b --data d --limit 0', '--limit must be a whole number from 1'],
     ['--bundle b --data d --limit some', '--limit must be a whole number from 1'],

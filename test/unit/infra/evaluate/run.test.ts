@@ -10,12 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { withFreeSize } from '#infra/evaluate/classifier.ts';
 import { COCO_CLASSES } from '#infra/evaluate/coco-classes.ts';
 import { type Detector, decodeYolox } from '#infra/evaluate/detector.ts';
 import type { Row } from '#infra/evaluate/evaluate.ts';
 import { rateAccuracyPlot } from '#infra/evaluate/plot.ts';
-import { letterboxRaster } from '#infra/evaluate/raster.ts';
+import { type Letterboxed, letterboxRaster } from '#infra/evaluate/raster.ts';
 import { runEvaluation } from '#infra/evaluate/run.ts';
+import { contentMap } from '#infra/evaluate/segmenter.ts';
+import type { Classifier, Segmenter } from '#infra/evaluate/teachers.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { TINY_BUNDLE } from '../../models/tiny.ts';
 
@@ -57,14 +60,16 @@ async function writeFolder(): Promise<string> {
   return made;
 }
 
+function brightnessAt({ pixels, content }: Letterboxed, x: number, y: number): number {
+  const column = content.x + Math.round(content.width * x);
+  const row = content.y + Math.round(content.height * y);
+  return (pixels[(row * 416 + column) * 3] ?? 0) / 256;
+}
+
 /** Sees what the tiny bundle's detector sees, on pictures as they come out of a pixel codec. */
 const brightnessDetector: Detector = {
-  async detect({ pixels, content }, scoreMin) {
-    const centre = (x: number, y: number) => {
-      const column = content.x + Math.round(content.width * x);
-      const row = content.y + Math.round(content.height * y);
-      return (pixels[(row * 416 + column) * 3] ?? 0) / 256;
-    };
+  async detect(picture, scoreMin) {
+    const centre = (x: number, y: number) => brightnessAt(picture, x, y);
     return [
       { classId: 0, label: 'person', score: centre(0.25, 0.25), box: [0, 0, 0.5, 0.5] as const },
       { classId: 2, label: 'car', score: centre(0.75, 0.25), box: [0.5, 0, 1, 0.5] as const },
@@ -73,8 +78,25 @@ const brightnessDetector: Detector = {
   close: async () => undefined,
 };
 
+/** Dark (0), as the tiny bundle says of both pictures, only when the person's quarter is bright. */
+const quarterClassifier: Classifier = {
+  topClass: async (picture) => (brightnessAt(picture, 0.25, 0.25) > 0.5 ? 0 : 1),
+  close: async () => undefined,
+};
+
+/** Bright and dark quarters as the tiny bundle says, but nothing in the one at the bottom right. */
+const quarterSegmenter: Segmenter = {
+  async classMap(picture) {
+    const quarters = [0.25, 0.75].map((x) => (brightnessAt(picture, x, 0.25) > 0.5 ? 2 : 1));
+    const classIds = Uint8Array.of(...quarters, 1, 0);
+    return { width: 2, height: 2, classIds, labels: ['background', 'dark', 'bright'] };
+  },
+  close: async () => undefined,
+};
+
 interface RunOptions {
   readonly detector?: boolean;
+  readonly teachers?: boolean;
   readonly broken?: boolean;
   readonly instead?: Detector['detect'];
 }
@@ -87,6 +109,8 @@ async function run(data: string, options: RunOptions = {}) {
       bundleDirectory: TINY_BUNDLE,
       dataDirectory: data,
       detectorFile: options.detector ? 'detector.onnx' : undefined,
+      classifierFile: options.teachers ? 'classifier.onnx' : undefined,
+      segmenterFile: options.teachers ? 'segmenter.onnx' : undefined,
       baselines: ['webp'],
       outDirectory,
       pictureCountMax: undefined,
@@ -99,6 +123,11 @@ async function run(data: string, options: RunOptions = {}) {
         if (options.broken) throw new Error('no model at all');
         return { ...brightnessDetector, ...(options.instead && { detect: options.instead }) };
       },
+      openClassifier: async () => {
+        if (options.broken) throw new Error('no classes');
+        return quarterClassifier;
+      },
+      openSegmenter: async () => quarterSegmenter,
     },
   );
   const read = (name: string) => readFileSync(join(outDirectory, name), 'utf8');
@@ -143,6 +172,37 @@ describe('a whole evaluation', () => {
     expect(left.filter((name) => !name.includes('-out-'))).toEqual([]);
   });
 
+  it('compares classes and masks with teachers on the pictures as they are', async () => {
+    const { ok, read, report, rows } = await run(folder, { detector: true, teachers: true });
+    expect(ok).toBe(true);
+    expect(report).toMatchObject({ classifier: 'classifier.onnx', segmenter: 'segmenter.onnx' });
+    const of = (name: string) => rows.filter(({ method }) => method === name);
+    // A picture has one quarter bright, two dark ones, and a dark one that the teacher leaves out.
+    const mIoU = Number(((1 + 2 / 3 + 0) / 3).toFixed(6));
+    const split = { top1Agreement: 0.5, mIoU, mAP50: 1, remark: '' };
+    expect(of('tiny')).toMatchObject([split, split]);
+    for (const name of ['unsplit', 'webp']) {
+      for (const row of of(name)) expect(row).toMatchObject({ top1Agreement: 1, mIoU: 1 });
+    }
+    const none = { top1Agreement: null, mIoU: null, remark: '' };
+    expect(of('local computing')).toMatchObject([none, none]);
+    expect(read('report.md')).toContain('| 0.500 | 0.556 |');
+  });
+
+  it('says what the columns of classes and masks lack', async () => {
+    const { rows } = await run(folder, { detector: true });
+    const remark = 'top-1 needs --classifier; mIoU needs --segmenter';
+    const empty = { top1Agreement: null, mIoU: null, mAP50: 1 };
+    for (const row of rows.filter(({ method }) => method !== 'local computing')) {
+      expect(row).toMatchObject({ ...empty, remark });
+    }
+    const broken = await run(folder, { teachers: true, broken: true });
+    expect(broken.ok).toBe(false);
+    expect(broken.rows[0]).toMatchObject({ top1Agreement: null, mAP50: 1 });
+    expect(broken.rows[0]?.mIoU).toBeGreaterThan(0.5);
+    expect(broken.rows[0]?.remark).toBe('top-1 failed: Error: no classes');
+  });
+
   it('goes on without a detector, and past pictures it cannot read', async () => {
     const damaged = await writeFolder();
     writeFileSync(join(damaged, 'images', 'car.png'), 'this is no picture');
@@ -177,7 +237,8 @@ describe('a whole evaluation', () => {
   });
 
   it('is refused without a bundle', async () => {
-    const args = { dataDirectory: folder, detectorFile: undefined, baselines: [] };
+    const files = { detectorFile: undefined, classifierFile: undefined, segmenterFile: undefined };
+    const args = { dataDirectory: folder, ...files, baselines: [] };
     const rest = { outDirectory: join(folder, 'out'), pictureCountMax: 1 };
     const parts = { clock: systemClock, say: () => undefined, progress: () => undefined };
     const running = runEvaluation({ ...args, ...rest, bundleDirectory: '/nowhere' }, parts);
@@ -209,6 +270,27 @@ describe('parts', () => {
     expect(scores.data[cell]).toBe(0.25);
     expect(COCO_CLASSES[classes.data[cell] ?? 0]).toBe('dog');
     expect(scores.data.filter((score) => score > 0)).toHaveLength(1);
+  });
+
+  it("reads the segmenter's map where the picture is", () => {
+    const map = new Uint8Array(513 * 513);
+    for (let row = 65; row < 449; row++) map.fill(15, row * 513, row * 513 + 256);
+    const content = { x: 0, y: 52, width: 416, height: 312 };
+    const { width, height, classIds, labels } = contentMap(map, content);
+    expect([width, height, labels[15], labels.length]).toEqual([208, 156, 'person', 21]);
+    const line = [...new Array(104).fill(15), ...new Array(104).fill(0)];
+    for (const row of [0, 155]) {
+      expect([...classIds.subarray(row * 208, (row + 1) * 208)]).toEqual(line);
+    }
+  });
+
+  it("frees the size of a classifier's input, and touches no other model", () => {
+    const [size, one] = ['0a0308e001', '0a020801'];
+    const free = (hex: string) => withFreeSize(Buffer.from(hex, 'hex')).toString('hex');
+    expect(free(`ff${one}${size}${size}ff`)).toBe(`ff${one}0a031201680a03120177ff`);
+    for (const other of [`ff${size}ff`, `${size}${size}ff${size}${size}`, '0a0308a003', '']) {
+      expect(free(other)).toBe(other);
+    }
   });
 
   it('draws a plot of nothing, too', () => {
