@@ -52,7 +52,7 @@ import {
  * frame of up to 127 channels and 127 rows and columns, in one chunk of up to 64 KiB, has 24 bytes
  * around its rANS stream; each further chunk costs 7, and 8 for the coder's own state.
  */
-export const VERSION = 2;
+const VERSION = 2;
 const INTER = 1;
 const HYPERPRIOR = 2;
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Run } from '#codec/coder.ts';
-import { type CodingTables, createTables, type TablesJson } from '#codec/tables.ts';
+import { createTables, type TablesJson } from '#codec/tables.ts';
+import { vectorK } from '#test/fixtures/vector-k.ts';
 import { compareCase, shapeOf } from './differential.ts';
 import type { Oracle } from './oracle.ts';
 
@@ -60,19 +61,5 @@ function runOf(vector: Vector, defaults: TablesJson): Run {
   }
   const planeSize = shape[1] * shape[2];
   const choice = { kind: 'planes', first: 0, planeSize } as const;
-  return { symbols: fullLatent(tables, n, planeSize), tables, choice };
-}
-
-/** Vector K's rule, as its `symbols_rule` says it. */
-function fullLatent(tables: CodingTables, count: number, planeSize: number): Int32Array {
-  let state = 12345;
-  return Int32Array.from({ length: count }, (_, index) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const channel = Math.floor(index / planeSize);
-    const cdf = tables.cdfs[channel] ?? new Int32Array();
-    const slot = cdf.findLastIndex((entry) => entry <= state >>> 16);
-    const escapeSlot = cdf.length - 2;
-    const value = slot < escapeSlot ? slot : escapeSlot + (state & 7);
-    return value + (tables.offsets[channel] ?? 0);
-  });
+  return { symbols: vectorK(tables, n, planeSize), tables, choice };
 }

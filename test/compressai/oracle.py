@@ -9,10 +9,7 @@ An action that raises answers {"error": "..."}. Ends when its input does, and so
 started it, however that one ends. PYTHONPATH has to name what prepare.ts made.
 """
 
-import json
-import signal
-import sys
-
+from answers import answer_all
 from compressai import _CXX
 from compressai.ans import RansDecoder, RansEncoder
 
@@ -30,14 +27,4 @@ def quantize(pmf, precision):
     return _CXX.pmf_to_quantized_cdf(pmf, precision)
 
 
-ACTIONS = {"encode": encode, "decode": decode, "quantize": quantize}
-
-# Ctrl-C reaches every process of a terminal; the end of our input says when it is time.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        answer = {"value": ACTIONS[request.pop("do")](**request)}
-    except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+answer_all({"encode": encode, "decode": decode, "quantize": quantize})

@@ -11,10 +11,9 @@ vectors; it is there when PYTHONPATH names what `prepareNative` of prepare.ts ma
 """
 
 import importlib.util
-import json
-import signal
-import sys
 from time import perf_counter_ns
+
+from answers import answer_all
 
 try:
     import native_loop
@@ -74,14 +73,4 @@ def time(what, direction, calls):
     return [once() for _ in range(calls)]
 
 
-ACTIONS = {"load": load, "time": time}
-
-# Ctrl-C reaches every process of a terminal; the end of our input says when it is time.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        answer = {"value": ACTIONS[request.pop("do")](**request)}
-    except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+answer_all({"load": load, "time": time})

@@ -8,6 +8,7 @@ import { createWasmCoder } from '#codec/rans-wasm.ts';
 import { type CodingTables, createTables } from '#codec/tables.ts';
 import { codeOf, type HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { vectorK } from '#test/fixtures/vector-k.ts';
 import { tableWithSymbols } from '../unit/codec/arbitraries.ts';
 
 /** What every entropy coder does: CompressAI's bytes, the way back, and no to anything else. */
@@ -121,7 +122,7 @@ for (const [name, coder] of Object.entries(CODERS)) {
       const [, height, width] = vector.shape ?? [0, 0, 0];
       const planeSize = height * width;
       const tables = tablesOf(vector as TableSet);
-      const symbols = latentK(tables, vector.n, planeSize);
+      const symbols = vectorK(tables, vector.n, planeSize);
       expect(sha256(new Uint8Array(symbols.buffer))).toBe(vector.symbols_sha256_le_int32);
       expectVector(planes(tables, symbols, planeSize), vector);
       const indexes = Array.from(symbols, (_, index) => Math.floor(index / planeSize));
@@ -288,20 +289,4 @@ for (const [name, coder] of Object.entries(CODERS)) {
       expect([...into]).toEqual([77, 77, 0, -1, 77, 77]);
     });
   });
-}
-
-/** The rule by which vector K was made. */
-function latentK(tables: CodingTables, count: number, planeSize: number): Int32Array {
-  const symbols = new Int32Array(count);
-  let state = 12345;
-  for (let index = 0; index < count; index++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const channel = Math.floor(index / planeSize);
-    const cdf = tables.cdfs[channel] ?? new Int32Array();
-    const slot = cdf.findLastIndex((entry) => entry <= state >>> 16);
-    const escapeSlot = cdf.length - 2;
-    const value = slot < escapeSlot ? slot : escapeSlot + (state & 7);
-    symbols[index] = value + (tables.offsets[channel] ?? 0);
-  }
-  return symbols;
 }

@@ -3,6 +3,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { coder, decodeBitstream } from '#codec/bitstream.ts';
 import { createHyperpriorTables, openHyperprior } from '#codec/hyperprior.ts';
 import { createTables, type TablesJson } from '#codec/tables.ts';
+import { vectorK } from '../fixtures/vector-k.ts';
 
 /** Decodes golden streams with nothing but what every JavaScript engine has. */
 
@@ -79,17 +80,7 @@ function largeLatentDigests(texts: GoldenTexts): Record<string, string> {
   const cdfs = vector.cdfs.map((cdf, table) => cdf.slice(0, sizes[table]));
   const tables = createTables({ offsets: vector.offsets, sizes, cdfs });
   const planeSize = shape[1] * shape[2];
-  const symbols = new Int32Array(vector.n);
-  let state = 12345;
-  for (let index = 0; index < vector.n; index++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const table = Math.floor(index / planeSize);
-    const cdf = cdfs[table] ?? [];
-    const slot = cdf.findLastIndex((entry) => entry <= state >>> 16);
-    const escapeSlot = cdf.length - 2;
-    const value = slot < escapeSlot ? slot : escapeSlot + (state & 7);
-    symbols[index] = value + (vector.offsets[table] ?? 0);
-  }
+  const symbols = vectorK(tables, vector.n, planeSize);
   const run = { symbols, tables, choice: { kind: 'planes', first: 0, planeSize } as const };
   const payload = coder.encode(run);
   const into = [1, 2, 3].map(() => new Int32Array(vector.n));
