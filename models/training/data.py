@@ -107,14 +107,17 @@ def jitter(image: Image.Image, rng: np.random.Generator, strength: float = 1.0) 
 
 
 def draw_view(pictures: dict[str, list[Path]], rng: np.random.Generator) -> View:
-    """One random training view."""
-    kind = str(rng.choice(list(KIND_SHARE), p=list(KIND_SHARE.values())))
+    """One random training view; kinds of which there are no pictures are left out."""
+    among = {kind: part for kind, part in KIND_SHARE.items() if kind in (*pictures, "mosaic")}
+    shares = np.array(list(among.values()))
+    kind = str(rng.choice(list(among), p=shares / shares.sum()))
 
     def pick(of: str) -> Image.Image:
         return load(pictures[of][int(rng.integers(len(pictures[of])))])
 
     if kind == "mosaic":
-        of = [str(rng.choice(["diverse", "footage"], p=[0.7, 0.3])) for _ in range(4)]
+        odds = [0.7, 0.3] if "footage" in pictures else [1.0, 0.0]
+        of = [str(rng.choice(["diverse", "footage"], p=odds)) for _ in range(4)]
         image = mosaic([random_crop(pick(k), rng, 0.3) for k in of], rng)
         pixels = jitter(image, rng)
         return View(pixels, np.array([0, 0, 1, 1], np.float32), KINDS.index(kind))

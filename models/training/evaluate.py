@@ -1,6 +1,6 @@
 """Measures a bundle as shipped (onnxruntime on its files, real CompressAI streams); prints JSON.
 
-    python evaluate.py --shared DATA --work WORK \\
+    python -m training.evaluate --shared DATA --work WORK \\
         --bundle ../bundles/halfsight-lite0
 
 Bytes are rANS streams without the container.  Figures against a teacher say how well the split
@@ -18,13 +18,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data import SIDE, letterbox, list_pictures, load
-from heads import cell_grid
-from labels import COCO, COCO_IDS, VOC_OF_COCO
-from metrics import Confusion, average_precision, coco_truth, match, non_maximum_suppression
-from scenes import read_truth
-from tables import RateTable
-from teachers import DetectionTeacher, SegmentationTeacher, session, unsplit_session
+from bundling.graphs import session
+from bundling.tables import read_tables
+from training.data import SIDE, letterbox, list_pictures, load
+from training.heads import cell_grid
+from training.labels import COCO, COCO_IDS, VOC_OF_COCO
+from training.metrics import (
+    Confusion,
+    average_precision,
+    coco_truth,
+    match,
+    non_maximum_suppression,
+)
+from training.scenes import read_truth
+from training.teachers import DetectionTeacher, SegmentationTeacher, unsplit_session
 
 TEACHER_SCORE = 0.3
 CLIP_STRIDE = 4  # Every fourth extracted frame of a clip is measured.
@@ -39,8 +46,7 @@ class Bundle:
         self.manifest = json.loads((folder / "bundle.json").read_text())
         files = ("encoder", "body", "head-classification", "head-detection", "head-segmentation")
         self.graphs = {name: session(folder / f"{name}.onnx") for name in files}
-        rows = json.loads((folder / "tables.json").read_text())["ratePoints"]
-        self.tables = [RateTable(r["offsets"], r["sizes"], r["cdfs"]) for r in rows]
+        self.tables = read_tables(folder / "tables.json")
         for table, point in zip(self.tables, self.manifest["ratePoints"]):
             assert table.digest() == point["tableHash"]
         detection = next(h for h in self.manifest["heads"] if h["task"] == "detection")

@@ -10,9 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from network import (
-    INPUT_SIDE, LATENT_CHANNELS, S16_CHANNELS, S32_CHANNELS,
-    Body, Encoder, Quantiser, Refine, Stem, Trunk, fill, folded, load_pretrained,
+from training.network import (
+    INPUT_SIDE,
+    LATENT_CHANNELS,
+    S16_CHANNELS,
+    S32_CHANNELS,
+    Body,
+    Encoder,
+    Quantiser,
+    Refine,
+    Stem,
+    Trunk,
+    fill,
+    folded,
+    load_pretrained,
 )  # fmt: skip
 
 COCO_CLASSES = 80
@@ -21,6 +32,7 @@ STRIDES = (8, 16, 32)
 CELLS = sum((INPUT_SIDE // stride) ** 2 for stride in STRIDES)  # 3,549
 DETECTIONS_MAX = 300
 MASK_SIDE = INPUT_SIDE // 2
+TASKS = ("classification", "detection", "segmentation")
 
 
 def pointwise(cin: int, cout: int) -> nn.Sequential:
@@ -53,7 +65,7 @@ class ClassificationHead(nn.Module):
     def logits(self, s32: Tensor, content: Tensor) -> Tensor:
         """s32 [N,320,13,13], content [N,4] (x0,y0,x1,y1 as fractions) -> [N,1000]."""
         y = F.relu6(self.features(s32))
-        side = INPUT_SIDE // STRIDES[2]
+        side = s32.shape[-1]
         centre = (torch.arange(side, device=s32.device, dtype=torch.float32) + 0.5) / side
         across = (centre >= content[:, 0:1]) & (centre <= content[:, 2:3])
         down = (centre >= content[:, 1:2]) & (centre <= content[:, 3:4])
@@ -171,18 +183,27 @@ def cell_grid() -> Tensor:
 
 
 class Halfsight(nn.Module):
-    """Everything in one state dict: the checkpoint's shape."""
+    """Everything in one state dict: the checkpoint's shape.
 
-    def __init__(self, rate_points: int) -> None:
+    The encoding's three parts are EfficientNet-lite0's first layers, the KLT and a refinement, or
+    what is passed instead of them.
+    """
+
+    def __init__(
+        self, rate_points: int, stem: nn.Module | None = None,
+        quantiser: Quantiser | None = None, refine: nn.Module | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.stem, self.trunk = Stem(), Trunk()
-        self.quantiser, self.refine = Quantiser(rate_points), Refine()
+        self.stem, self.trunk = stem or Stem(), Trunk()
+        self.quantiser = quantiser or Quantiser(rate_points)
+        self.refine = refine or Refine()
         self.classification = ClassificationHead()
         self.detection = DetectionHead()
         self.segmentation = SegmentationHead()
 
     def start(self) -> None:
         """Fills stem, trunk and classifier with EfficientNet-lite0."""
+        assert isinstance(self.stem, Stem)
         state = load_pretrained(self.stem, self.trunk)
         fill(self.classification.features, folded(state, "_conv_head", "_bn1"))
         self.classification.classifier.load_state_dict(

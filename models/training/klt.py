@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data import letterbox, list_pictures, load
-from heads import Halfsight
-from network import LATENT_CHANNELS, fill
-from prepare import Store
-from teachers import unsplit_session
+from training.data import letterbox, list_pictures, load
+from training.heads import Halfsight
+from training.network import LATENT_CHANNELS, fill
+from training.prepare import Store
+from training.teachers import unsplit_session
 
 # Mean bytes wanted for one diverse photo, letterboxed, at each rate point (finest first).
 RATE_TARGETS_BYTES = (7800.0, 4200.0, 2500.0, 1500.0)

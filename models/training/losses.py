@@ -3,9 +3,13 @@ shape of the student's own outputs."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from training.heads import TASKS, Halfsight
 
 # The product watches people and vehicles: their cells count double in the class and box terms.
 WATCHED = (0, 1, 2, 3, 5, 7)  # person, bicycle, car, motorcycle, bus, truck
@@ -75,3 +79,45 @@ def classification_loss(logits: Tensor, teacher: Tensor, temperature: float = 2.
 def refinement_loss(error: Tensor, step: Tensor) -> Tensor:
     """Squared error of s8 after the KLT, [N,40,52,52], in bins of the finest rate point."""
     return (error / step[None, :, None, None]).square().mean()
+
+
+def map_loss(got: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared error of feature maps [N,C,h,w], each channel in units of its own variance.
+
+    1 is what a constant map would score; channels that hardly vary are held to a hundredth of the
+    mean variance, so that their noise does not count.
+    """
+    variance = wanted.var((0, 2, 3))
+    error = (got - wanted).square().mean((0, 2, 3))
+    return (error / (variance + 0.01 * variance.mean() + 1e-9)).mean()
+
+
+def task_losses(
+    model: Halfsight, s8: Tensor, batch: dict[str, Tensor], tune: str,
+    tasks: Collection[str] = TASKS,
+) -> dict[str, Tensor]:  # fmt: skip
+    """Everything after s8: trunk and heads against the batch's targets.
+
+    `tune` says how deep gradients go: not past the heads (heads), into the trunk's stride-32 blocks
+    (s32), or through all of it and what made s8 (trunk). Where they end, whatever made s8 learns
+    from losses of its own. Rows that are not `labelled` have no truth for boxes and masks.
+    """
+    s8 = s8 if tune == "trunk" else s8.detach()
+    with torch.set_grad_enabled(tune == "trunk"):
+        s16 = model.trunk.to_s16(s8)
+    with torch.set_grad_enabled(tune != "heads"):
+        s32 = model.trunk.to_s32(s16)
+    losses: dict[str, Tensor] = {}
+    labelled = batch["labelled"]
+    features = tuple(x[labelled] for x in (s8, s16, s32))
+    if "detection" in tasks and labelled.any():
+        dense = model.detection.dense(*features)
+        losses |= detection_loss(dense, batch["detection"][labelled])
+    if "segmentation" in tasks and labelled.any():
+        logits = model.segmentation.logits(*features)
+        wanted = batch["segmentation"][labelled]
+        losses["segmentation"] = segmentation_loss(logits, wanted, batch["content"][labelled])
+    if "classification" in tasks and tune != "heads":
+        logits = model.classification.logits(s32, batch["content"])
+        losses["classification"] = 0.5 * classification_loss(logits, batch["classes"])
+    return losses

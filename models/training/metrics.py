@@ -12,8 +12,8 @@ import numpy as np
 from pycocotools.coco import COCO as CocoIndex
 from pycocotools.cocoeval import COCOeval
 
-from data import SIDE
-from labels import COCO_IDS
+from training.data import SIDE
+from training.labels import COCO_IDS
 
 VOC_CLASSES = 21
 PERSON = 0

@@ -86,10 +86,12 @@ class Stem(nn.Module):
 
 
 class Quantiser(nn.Module):
-    """The KLT and the gains: everything between the stem and the integer latent, both ways.
+    """Everything between the stem's map and the integer latent, both ways: a transform and gains.
 
-    `forward_matrix` A and `inverse_matrix` B are 1x1 convolutions; A carries -A mu, B carries mu.
-    `log_step` [R,C] is the width of a quantisation bin; encoder and decoder use the same one.
+    `forward_matrix` A and `inverse_matrix` B are 1x1 convolutions; A carries -A mu, B carries mu
+    (the KLT of `klt.py`). An encoder trained from scratch has its transform in its own last layer
+    and passes `rotates=False`. `log_step` [R,C] is the width of a quantisation bin; encoder and
+    decoder use the same one. Symbols lie within `low`..`high`.
     `shrink` pulls each value that far towards zero before rounding (a dead zone: fewer bits for a
     small distortion; Sullivan, "Efficient scalar quantization of exponential and Laplacian
     random variables", 1996).
@@ -97,12 +99,16 @@ class Quantiser(nn.Module):
 
     shrink: Tensor
 
-    def __init__(self, rate_points: int, shrink: float = 0.0) -> None:
+    def __init__(
+        self, rate_points: int, channels: int = LATENT_CHANNELS, rotates: bool = True,
+        low: int = -SYMBOL_MAX, high: int = SYMBOL_MAX,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.forward_matrix = nn.Conv2d(LATENT_CHANNELS, LATENT_CHANNELS, 1)
-        self.inverse_matrix = nn.Conv2d(LATENT_CHANNELS, LATENT_CHANNELS, 1)
-        self.log_step = nn.Parameter(torch.zeros(rate_points, LATENT_CHANNELS))
-        self.register_buffer("shrink", torch.tensor(float(shrink)))
+        self.forward_matrix = nn.Conv2d(channels, channels, 1) if rotates else nn.Identity()
+        self.inverse_matrix = nn.Conv2d(channels, channels, 1) if rotates else nn.Identity()
+        self.log_step = nn.Parameter(torch.zeros(rate_points, channels))
+        self.register_buffer("shrink", torch.tensor(0.0))
+        self.low, self.high = low, high
 
     def scaled(self, x: Tensor, rate_point: Tensor) -> Tensor:
         """Stem map -> real-valued latent in units of bins, dead zone applied."""
@@ -111,11 +117,11 @@ class Quantiser(nn.Module):
         return y - torch.clamp(y, -self.shrink, self.shrink)
 
     def quantise(self, x: Tensor, rate_point: Tensor) -> Tensor:
-        """Stem map -> integers as floats; half to even, |value| < 2^15."""
-        return torch.round(torch.clamp(self.scaled(x, rate_point), -SYMBOL_MAX, SYMBOL_MAX))
+        """Stem map -> integers as floats; half to even, within low..high."""
+        return torch.round(torch.clamp(self.scaled(x, rate_point), self.low, self.high))
 
     def dequantise(self, symbols: Tensor, rate_point: Tensor) -> Tensor:
-        """Integers as floats [N,40,52,52] -> approximation of the stem map."""
+        """Integers as floats [N,C,h,w] -> approximation of the stem map."""
         return self.inverse_matrix(symbols * torch.exp(self.log_step)[rate_point][:, :, None, None])
 
 
@@ -151,9 +157,13 @@ class Trunk(nn.Module):
 
 
 class Encoder(nn.Module):
-    """What the camera runs. image u8 [N,416,416,3], rate_point i64 [N] -> latent i32."""
+    """What the camera runs. image u8 [N,416,416,3], rate_point i64 [N] -> latent i32 [N,C,h,w].
 
-    def __init__(self, stem: Stem, quantiser: Quantiser) -> None:
+    `stem` takes RGB 0..255: EfficientNet-lite0's own first layers, or an encoder of
+    `architectures.py`.
+    """
+
+    def __init__(self, stem: nn.Module, quantiser: Quantiser) -> None:
         super().__init__()
         self.stem, self.quantiser = stem, quantiser
 
@@ -163,9 +173,12 @@ class Encoder(nn.Module):
 
 
 class Body(nn.Module):
-    """What the consumer runs once a batch. latent i32, rate_point i64 [N] -> (s8, s16, s32)."""
+    """What the consumer runs once a batch. latent i32, rate_point i64 [N] -> (s8, s16, s32).
 
-    def __init__(self, quantiser: Quantiser, refine: Refine, trunk: Trunk) -> None:
+    `refine` turns the dequantised latent into s8: a correction, or a decoder of `architectures.py`.
+    """
+
+    def __init__(self, quantiser: Quantiser, refine: nn.Module, trunk: Trunk) -> None:
         super().__init__()
         self.quantiser, self.refine, self.trunk = quantiser, refine, trunk
 

@@ -1,17 +1,21 @@
-"""The fixture by which the TypeScript side proves it makes the same symbols and the same bytes."""
+"""Whether every runtime makes the same symbols: the fixture by which the TypeScript side proves it,
+and the comparison of PyTorch with the exported encoder."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+import torch
 
-from network import INPUT_SIDE
-from tables import RateTable
+from bundling.tables import RateTable
+from training.heads import Halfsight
+from training.network import INPUT_SIDE
 
 FIRST_SYMBOLS = 32
 BLOCK = 32  # Side in pixels of one random block.
@@ -68,3 +72,38 @@ def write_parity(encoder: ort.InferenceSession, tables: list[RateTable], path: P
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(fixture, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """`mismatches` of `symbols` differ; before rounding none lay farther than this from .5."""
+
+    symbols: int
+    mismatches: int
+    farthest: float
+
+    def describe(self) -> str:
+        text = f"{self.mismatches} of {self.symbols} symbols differ"
+        if self.mismatches == 0:
+            return text
+        return f"{text}, none farther than {self.farthest:.1e} from a rounding boundary"
+
+
+@torch.no_grad()
+def compare_symbols(
+    model: Halfsight, views: list[np.ndarray], exported: list[np.ndarray]
+) -> Parity:
+    """Views u8 [416,416,3] through PyTorch against the latents [n,C,h,w] of every rate point."""
+    count = mismatches = 0
+    farthest = 0.0
+    for pixels, *latents in zip(views, *exported):
+        rgb = torch.from_numpy(pixels[None].astype(np.float32)).permute(0, 3, 1, 2)
+        map_ = model.stem(rgb)
+        for index, latent in enumerate(latents):
+            point = torch.tensor([index])
+            scaled = model.quantiser.scaled(map_, point)[0].numpy()
+            differ = model.quantiser.quantise(map_, point)[0].numpy() != latent
+            count, mismatches = count + latent.size, mismatches + int(differ.sum())
+            away = np.abs(np.abs(scaled - np.floor(scaled)) - 0.5)[differ]
+            farthest = max(farthest, float(away.max(initial=0.0)))
+    return Parity(count, mismatches, farthest)

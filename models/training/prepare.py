@@ -1,6 +1,6 @@
 """Draws the training views, has the teachers label them once, and stores both under --work.
 
-    python prepare.py --shared DATA --work WORK
+    python -m training.prepare --shared DATA --work WORK
 
 The store is a folder of flat arrays (memory-mapped), appended to in order; `count.txt` says how
 many rows are whole, so training may start while this still runs.
@@ -13,10 +13,11 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 
-from data import draw_view, list_pictures
-from heads import CELLS, LATENT_CHANNELS
-from teachers import TARGET_SIDE, DetectionTeacher, SegmentationTeacher, unsplit_session
+from training.data import draw_view, list_pictures
+from training.heads import CELLS, LATENT_CHANNELS
+from training.teachers import TARGET_SIDE, DetectionTeacher, SegmentationTeacher, unsplit_session
 
 FRAMES_PER_SECOND = {
     "ahmetozlu_vehicle": 4, "intel_bottle-detection": 2,
@@ -55,8 +56,9 @@ class Store:
         return int(self.counter.read_text()) if self.counter.exists() else 0
 
     def append(self, row: dict[str, np.ndarray]) -> None:
+        """Adds a row; fields that it lacks stay zero and take no room on disk."""
         index = self.count()
-        assert index < self.capacity and row.keys() == FIELDS.keys()
+        assert index < self.capacity and row.keys() <= FIELDS.keys()
         for name, value in row.items():
             self.arrays[name][index] = value
         fresh = self.counter.with_suffix(".new")
@@ -77,26 +79,27 @@ def extract_frames(shared: Path, frames: Path) -> None:
 
 
 def label(
-    shared: Path, work: Path, store: Store, count: int, seed: int
-) -> None:
-    """Appends teacher-labelled views until the store holds `count`."""
-    pictures = list_pictures(shared, work / "frames")
-    detect = DetectionTeacher(shared / "teacher")
-    segment = SegmentationTeacher(shared / "teacher")
-    unsplit = unsplit_session(work)
+    pictures: dict[str, list[Path]], store: Store, count: int, seed: int,
+    teachers: Path | None = None, unsplit: ort.InferenceSession | None = None,
+) -> None:  # fmt: skip
+    """Appends views until the store holds `count`, with the answers of the teachers that there are.
+
+    `teachers` is the folder of the detector and the segmenter; `unsplit` the uncut classifier.
+    """
+    detect = None if teachers is None else DetectionTeacher(teachers)
+    segment = None if teachers is None else SegmentationTeacher(teachers)
     while store.count() < count:
         # One generator a row: an interrupted run continues with the views it would have drawn.
         view = draw_view(pictures, np.random.default_rng((seed, store.count())))
-        feeds = {"image": view.pixels[None], "content": view.content[None]}
-        stem, classes = unsplit.run(None, feeds)
-        store.append(
-            {
-                "pixels": view.pixels, "content": view.content, "kind": np.array(view.kind),
-                "stem": stem[0], "classes": classes[0],
-                "detection": np.clip(detect(view.pixels), -1e4, 1e4),
-                "segmentation": segment(view.pixels),
-            }
-        )  # fmt: skip
+        row = {"pixels": view.pixels, "content": view.content, "kind": np.array(view.kind)}
+        if unsplit is not None:
+            feeds = {"image": view.pixels[None], "content": view.content[None]}
+            stem, classes = unsplit.run(None, feeds)
+            row |= {"stem": stem[0], "classes": classes[0]}
+        if detect is not None and segment is not None:
+            row["detection"] = np.clip(detect(view.pixels), -1e4, 1e4)
+            row["segmentation"] = segment(view.pixels)
+        store.append(row)
         if store.count() % 200 == 0:
             print(f"{store.count()} views labelled", flush=True)
 
@@ -109,7 +112,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     extract_frames(args.shared, args.work / "frames")
-    label(args.shared, args.work, Store(args.work / "views", args.count), args.count, args.seed)
+    label(
+        list_pictures(args.shared, args.work / "frames"), Store(args.work / "views", args.count),
+        args.count, args.seed, args.shared / "teacher", unsplit_session(args.work),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

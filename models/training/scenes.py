@@ -1,6 +1,6 @@
 """Synthetic scenes with exact truth, stored in the same form as the teacher-labelled views.
 
-    python scenes.py --work WORK --scenes WORK/scenes
+    python -m training.scenes --work WORK --scenes WORK/scenes
 
 The folder is a COCO data set (instances.json, images/) with semantic/ PNG masks of VOC-21 ids.  The
 teachers do not recognise drawings, so here the targets come from the truth.
@@ -13,13 +13,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 from PIL import Image
 
-from data import KINDS, SIDE, letterbox, load, photometric
-from heads import CELLS, STRIDES, VOC_CLASSES, cell_grid
-from labels import COCO
-from prepare import Store
-from teachers import TARGET_SIDE, unsplit_session
+from training.data import KINDS, SIDE, letterbox, load, photometric
+from training.heads import CELLS, STRIDES, VOC_CLASSES, cell_grid
+from training.labels import COCO
+from training.prepare import Store
+from training.teachers import TARGET_SIDE, unsplit_session
 
 # Longest side in pixels of the boxes each stride is responsible for; they overlap on purpose.
 SIZE_RANGE = {8: (0.0, 88.0), 16: (48.0, 184.0), 32: (128.0, 1e9)}
@@ -89,11 +90,16 @@ def read_truth(scenes: Path) -> list[tuple[Path, Path, np.ndarray, np.ndarray]]:
     return rows
 
 
-def store_scenes(scenes: Path, work: Path, copies: int, seed: int, hold_out: int) -> None:
-    """Every picture but the held-out last ones, `copies` times: once plain, then changed."""
+def store_scenes(
+    scenes: Path, folder: Path, copies: int, seed: int, hold_out: int = 0,
+    unsplit: ort.InferenceSession | None = None,
+) -> None:  # fmt: skip
+    """Every picture but the held-out last ones, `copies` times: once plain, then changed.
+
+    `unsplit` is the uncut classifier, whose answers are stored too where it is given.
+    """
     truth = read_truth(scenes)[: -hold_out or None]
-    store = Store(work / "scene-views", len(truth) * copies)
-    unsplit = unsplit_session(work)
+    store = Store(folder, len(truth) * copies)
     while store.count() < store.capacity:
         row, rng = store.count(), np.random.default_rng((seed, store.count()))
         path, mask_path, boxes, classes = truth[row % len(truth)]
@@ -111,15 +117,15 @@ def store_scenes(scenes: Path, work: Path, copies: int, seed: int, hold_out: int
         pixels, content = letterbox(changed, shrink, at)
         scale = (content[2] - content[0]) * SIDE / image.width
         boxes = boxes * scale + np.tile(content[:2] * SIDE, 2)
-        stem, logits = unsplit.run(None, {"image": pixels[None], "content": content[None]})
-        store.append(
-            {
-                "pixels": pixels, "content": content, "kind": np.array(KINDS.index("scenes")),
-                "stem": stem[0], "classes": logits[0],
-                "detection": dense_target(boxes, classes),
-                "segmentation": soft_mask(mask, shrink, at),
-            }
-        )  # fmt: skip
+        stored = {
+            "pixels": pixels, "content": content, "kind": np.array(KINDS.index("scenes")),
+            "detection": dense_target(boxes, classes),
+            "segmentation": soft_mask(mask, shrink, at),
+        }  # fmt: skip
+        if unsplit is not None:
+            stem, logits = unsplit.run(None, {"image": pixels[None], "content": content[None]})
+            stored |= {"stem": stem[0], "classes": logits[0]}
+        store.append(stored)
 
 
 def main() -> None:
@@ -130,7 +136,10 @@ def main() -> None:
     parser.add_argument("--hold-out", type=int, default=60)
     parser.add_argument("--seed", type=int, default=2)
     args = parser.parse_args()
-    store_scenes(args.scenes, args.work, args.copies, args.seed, args.hold_out)
+    store_scenes(
+        args.scenes, args.work / "scene-views", args.copies, args.seed, args.hold_out,
+        unsplit_session(args.work),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,18 +15,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from heads import Halfsight
+from bundling.graphs import session
+from training.heads import Halfsight
 
 SEGMENTATION_SIDE = 513  # DeepLab's fixed input.
 TARGET_SIDE = 52  # Side of the segmentation target.
-
-
-def session(model: Path | bytes, threads: int = 2) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    source = model if isinstance(model, bytes) else str(model)
-    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 class DetectionTeacher:
@@ -64,7 +57,7 @@ class SegmentationTeacher:
 
 
 class Unsplit(torch.nn.Module):
-    """EfficientNet-lite0 without the cut: RGB f32 [N,3,416,416] -> stem map and class logits."""
+    """EfficientNet-lite0 without the cut: image u8 [N,416,416,3] -> stem map and class logits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,8 +68,13 @@ class Unsplit(torch.nn.Module):
     def forward(
         self, image: torch.Tensor, content: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        x = self.stem(image.to(torch.float32).permute(0, 3, 1, 2))
-        return x, self.head.logits(self.trunk(x)[1], content)
+        s8, _, s32 = self.maps(image.to(torch.float32).permute(0, 3, 1, 2))
+        return s8, self.head.logits(s32, content)
+
+    def maps(self, rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """RGB 0..255 f32 [N,3,H,W] -> (s8, s16, s32)."""
+        s8 = self.stem(rgb)
+        return (s8, *self.trunk(s8))
 
 
 def unsplit_session(work: Path) -> ort.InferenceSession:

@@ -7,7 +7,9 @@ smallest symbol, and a cumulative of 16-bit precision whose last slot is the esc
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from compressai import ans
@@ -29,7 +31,7 @@ class RateTable:
     def digest(self) -> str:
         """sha256 over offset, size and cdf of every channel, int32 little-endian."""
         hashed = hashlib.sha256()
-        for offset, size, cdf in zip(self.offsets, self.sizes, self.cdfs):
+        for offset, size, cdf in zip(self.offsets, self.sizes, self.cdfs, strict=True):
             hashed.update(np.array([offset, size, *cdf], "<i4").tobytes())
         return hashed.hexdigest()
 
@@ -73,3 +75,9 @@ def count_tables(symbols: np.ndarray) -> RateTable:
     rows = [channel_table(symbols[:, c].ravel().astype(np.int64)) for c in range(symbols.shape[1])]
     cdfs = [cdf for _, cdf in rows]
     return RateTable([low for low, _ in rows], [len(cdf) for cdf in cdfs], cdfs)
+
+
+def read_tables(path: Path) -> list[RateTable]:
+    """The tables of a bundle's `tables.json`, one a rate point."""
+    rows = json.loads(path.read_text())["ratePoints"]
+    return [RateTable(row["offsets"], row["sizes"], row["cdfs"]) for row in rows]
