@@ -57,13 +57,8 @@ export async function loadBundle(directory: string): Promise<Bundle> {
   };
 }
 
-function latentShapeOf(manifest: Manifest): LatentShape {
-  const { input, latent } = manifest;
-  const shape = {
-    channels: latent.channels,
-    height: input.height / latent.stride,
-    width: input.width / latent.stride,
-  };
+function latentShapeOf({ latent: { channels, height, width } }: Manifest): LatentShape {
+  const shape = { channels, height, width };
   if (isShapeAllowed(shape)) return shape;
   const text = `${shape.channels}x${shape.height}x${shape.width}`;
   throw new HalfsightError(

@@ -34,6 +34,12 @@ export interface LatentSpec {
   readonly channels: number;
   /** Input pixels a latent cell, in both directions. */
   readonly stride: number;
+  /**
+   * Cells, where they are not the input's sides over the stride: an encoder whose last convolution
+   * has no padding makes one row and one column less.
+   */
+  readonly width: number;
+  readonly height: number;
 }
 
 /** Values are names of the ONNX file's tensors. */
@@ -42,6 +48,8 @@ export interface EncoderSpec {
   readonly image: string;
   readonly ratePoint: string;
   readonly latent: string;
+  /** What it costs a camera, where whoever made the bundle counted: see models/bundling/cost.py. */
+  readonly cost?: { readonly macs: number; readonly parameterBits: number };
 }
 
 export interface RatePoint {
@@ -95,20 +103,23 @@ export type Head = ClassificationHead | DetectionHead | SegmentationHead;
 const FORMAT = 'halfsight-bundle/1';
 /** A side or a count that no real bundle reaches; keeps nonsense out of allocations. */
 const COUNT_MAX = 65_535;
+/** Convolutions without padding take a cell or two off each side, not more. */
+const LATENT_CELLS_LESS_MAX = 4;
 
 /** Throws `bundle-invalid` naming the key that is wrong. Keys that it does not know are ignored. */
 export function parseManifest(json: unknown): Manifest {
   const root = new Section(json, '');
   const format = root.text('format');
   if (format !== FORMAT) root.refuse('format', `"${format}", and this program reads "${FORMAT}"`);
+  const input = parseInput(root.section('input'));
   const manifest: Manifest = {
     name: root.text('name'),
     version: root.text('version'),
     description: root.text('description'),
     license: root.text('license'),
     created: root.text('created'),
-    input: parseInput(root.section('input')),
-    latent: parseLatent(root.section('latent')),
+    input,
+    latent: parseLatent(root.section('latent'), input),
     encoder: parseEncoder(root.section('encoder')),
     tables: { file: root.section('tables').file('file') },
     ratePoints: root.sections('ratePoints').map(parseRatePoint),
@@ -146,12 +157,23 @@ function parseInput(section: Section): InputSpec {
   };
 }
 
-function parseLatent(section: Section): LatentSpec {
+/** `width` and `height` may be left out, both or neither, where the stride divides the input. */
+function parseLatent(section: Section, input: InputSpec): LatentSpec {
   section.constant('dtype', 'int32');
-  return {
-    channels: section.integer('channels', 1, COUNT_MAX),
-    stride: section.integer('stride', 1, COUNT_MAX),
-  };
+  const channels = section.integer('channels', 1, COUNT_MAX);
+  const stride = section.integer('stride', 1, COUNT_MAX);
+  const { width, height } = input;
+  if (section.has('width') || section.has('height')) {
+    const cells = (key: string, side: number) => {
+      const most = Math.ceil(side / stride);
+      return section.integer(key, Math.max(1, most - LATENT_CELLS_LESS_MAX), most);
+    };
+    return { channels, stride, width: cells('width', width), height: cells('height', height) };
+  }
+  if (width % stride !== 0 || height % stride !== 0) {
+    section.refuse('stride', `${stride}, which does not divide the input of ${width}x${height}`);
+  }
+  return { channels, stride, width: width / stride, height: height / stride };
 }
 
 function parseEncoder(section: Section): EncoderSpec {
@@ -160,6 +182,14 @@ function parseEncoder(section: Section): EncoderSpec {
     image: section.text('image'),
     ratePoint: section.text('ratePoint'),
     latent: section.text('latent'),
+    ...(section.keys().includes('cost') && { cost: parseCost(section.section('cost')) }),
+  };
+}
+
+function parseCost(section: Section) {
+  return {
+    macs: section.integer('macs', 0, Number.MAX_SAFE_INTEGER),
+    parameterBits: section.integer('parameterBits', 0, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -234,13 +264,9 @@ function parseFiles(section: Section): Manifest['files'] {
 
 /** What one key says about another. */
 function checkReferences(root: Section, manifest: Manifest): void {
-  const { input, latent, ratePoints, defaultRatePoint, body, heads, files } = manifest;
+  const { ratePoints, defaultRatePoint, body, heads, files } = manifest;
   for (const file of filesOf(manifest)) {
     if (!Object.hasOwn(files, file)) root.refuse('files', `without "${file}", which is used`);
-  }
-  if (input.width % latent.stride !== 0 || input.height % latent.stride !== 0) {
-    const size = `${input.width}x${input.height}`;
-    root.refuse('latent.stride', `${latent.stride}, which does not divide the input of ${size}`);
   }
   if (ratePoints.length === 0) root.refuse('ratePoints', 'empty');
   if (defaultRatePoint >= ratePoints.length) {
@@ -274,6 +300,10 @@ class Section {
 
   keys(): string[] {
     return Object.keys(this.#values);
+  }
+
+  has(key: string): boolean {
+    return this.#values[key] !== undefined;
   }
 
   section(key: string): Section {

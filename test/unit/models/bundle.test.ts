@@ -117,6 +117,7 @@ describe('parseManifest names the key that is wrong', async () => {
     ['input.letterbox.fill', [1, 2], 'input.letterbox.fill is not a list of 3'],
     ['latent', null, 'latent is null, not an object'],
     ['latent.stride', 7, 'latent.stride is 7, which does not divide'],
+    ['latent.width', 7, 'latent.height is missing'],
     ['ratePoints.1.index', 5, 'ratePoints[1].index is 5'],
     ['ratePoints.0.tableHash', 'abc', 'ratePoints[0].tableHash is "abc", not a SHA-256'],
     ['ratePoints', [], 'ratePoints is empty'],
@@ -141,6 +142,20 @@ describe('parseManifest names the key that is wrong', async () => {
       expect(() => parseManifest(manifest)).toThrow(says);
     });
   }
+
+  it('a latent with a size of its own, which must be near the input over the stride', () => {
+    const manifest = JSON.parse(text) as { input: object; latent: object };
+    manifest.input = { ...manifest.input, width: 416, height: 414 };
+    // Ladon's: ceil(ceil(416 / 2) / 2) - 1 = 103, ceil(ceil(414 / 2) / 2) - 1 = 103.
+    manifest.latent = { ...manifest.latent, stride: 4, width: 103, height: 103 };
+    expect(parseManifest(manifest).latent).toMatchObject({ width: 103, height: 103 });
+    manifest.latent = { ...manifest.latent, width: 105 };
+    expect(() => parseManifest(manifest)).toThrow(
+      'latent.width is 105, not a number from 100 to 104',
+    );
+    manifest.latent = { ...manifest.latent, width: 99 };
+    expect(() => parseManifest(manifest)).toThrow('latent.width is 99');
+  });
 
   it('two heads of one task', () => {
     const manifest = JSON.parse(text) as { heads: unknown[] };
