@@ -1,8 +1,8 @@
 /** Types of ensure.mjs, for its tests. */
-export type Program = 'java' | 'mvn' | 'redis-server' | 'ffmpeg';
+export type Program = 'java' | 'mvn' | 'redis-server' | 'ffmpeg' | 'python3';
 
 export function programsNeeded(
-  command: 'start' | 'test' | 'packages',
+  command: 'start' | 'test' | 'packages' | 'python',
   environment: Readonly<Record<string, string | undefined>>,
 ): Program[];
 

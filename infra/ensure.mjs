@@ -2,14 +2,17 @@
  * Runs before `npm start`, `npm test` and the other scripts, and makes a bare clone ready for them:
  * npm packages from the lock file, and the programs that no npm package brings.
  *
- *   node infra/ensure.mjs start | test | packages
+ *   node infra/ensure.mjs start | test | packages | python
+ *
+ * `python` makes .halfsight/python, a virtual environment with what models/requirements.lock names
+ * (PyTorch among it: some gigabytes), for the programs that make bundles. Nothing else needs it.
  *
  * Plain JavaScript, with nothing but Node's own modules, because it runs on whatever Node the
  * machine has (18 or newer), before node_modules, and so before Node 24, is there.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -22,6 +25,7 @@ const PACKAGES = {
   mvn: { apt: 'maven', brew: 'maven', name: 'Maven' },
   'redis-server': { apt: 'redis-server', brew: 'redis', name: 'redis-server' },
   ffmpeg: { apt: 'ffmpeg', brew: 'ffmpeg', name: 'ffmpeg' },
+  python3: { apt: 'python3-venv', brew: 'python@3.11', name: 'Python 3.11 or newer with venv' },
 };
 
 /** Debian 12 has 17, later ones only newer; the first that apt knows is taken. */
@@ -34,6 +38,7 @@ const JAVA_PACKAGES = [
 /** Tests bring their own servers, always; `start` only those that the environment does not name. */
 export function programsNeeded(command, environment) {
   if (command === 'packages') return [];
+  if (command === 'python') return ['python3'];
   const isTest = command === 'test';
   return [
     ...(isTest || !environment.KAFKA_BROKERS ? ['java', 'mvn'] : []),
@@ -120,6 +125,11 @@ function isOnPath(program) {
 
 function isMissing(program) {
   if (!isOnPath(program)) return true;
+  if (program === 'python3') {
+    // Debian has python3 without the module that fills a virtual environment.
+    const check = 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))';
+    return spawnSync('python3', ['-c', check]).status !== 0;
+  }
   if (program !== 'java') return false;
   const run = spawnSync('java', ['-version'], { encoding: 'utf8' });
   return (javaMajor(`${run.stderr}${run.stdout}`) ?? 0) < JAVA_MAJOR_MIN;
@@ -150,12 +160,33 @@ function ensurePrograms(programs) {
   if (stillMissing.length > 0) fail(`apt-get did not bring everything. ${advice}`);
 }
 
+/** Fills .halfsight/python, or leaves it as it is when it came from this very lock file. */
+function ensurePython() {
+  const folder = join(ROOT, '.halfsight', 'python');
+  const stampFile = join(folder, '.halfsight-lock');
+  const lockFile = join(ROOT, 'models', 'requirements.lock');
+  const lock = readFileSync(lockFile, 'utf8');
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === lock) return;
+  say('installing Python packages into .halfsight/python (some minutes, some gigabytes) ...');
+  rmSync(folder, { recursive: true, force: true });
+  const run = (program, args) => {
+    const { status } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    if (status !== 0) fail('The Python packages could not be installed: see above.');
+  };
+  run('python3', ['-m', 'venv', folder]);
+  // The lock names every package; what their makers wrote about each other's versions is older.
+  const options = ['--quiet', '--no-deps', '--disable-pip-version-check'];
+  run(join(folder, 'bin', 'python'), ['-m', 'pip', 'install', ...options, '-r', lockFile]);
+  writeFileSync(stampFile, lock);
+}
+
 const isMain = process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
 if (isMain) {
   const command = process.argv[2] ?? '';
-  if (!['start', 'test', 'packages'].includes(command)) {
-    fail('usage: node infra/ensure.mjs start | test | packages');
+  if (!['start', 'test', 'packages', 'python'].includes(command)) {
+    fail('usage: node infra/ensure.mjs start | test | packages | python');
   }
-  ensurePackages();
+  if (command !== 'python') ensurePackages();
   ensurePrograms(programsNeeded(command, process.env));
+  if (command === 'python') ensurePython();
 }

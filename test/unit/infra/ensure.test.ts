@@ -31,6 +31,10 @@ describe('programsNeeded', () => {
   it('packages: none', () => {
     expect(programsNeeded('packages', {})).toEqual([]);
   });
+
+  it('python: Python, and nothing that only servers need', () => {
+    expect(programsNeeded('python', {})).toEqual(['python3']);
+  });
 });
 
 describe('javaMajor', () => {
