@@ -9,7 +9,7 @@ export const EVALUATE_USAGE = `Usage: npm run evaluate -- --bundle FOLDER --data
 Measures a bundle on labelled pictures, as cameras and consumers run it: bytes a frame against
 detection accuracy, for each rate point; beside it pixel codecs in front of an unsplit detector.
 
-  --bundle FOLDER     the bundle
+  --bundle FOLDER     the bundle; may be given several times, the report is named after the first
   --data FOLDER       pictures in COCO's layout: images/ and instances.json
   --detector FILE     YOLOX as ONNX with 80 classes of COCO and an input of 416 x 416; without it,
                       nothing but the bundle can be measured
@@ -18,6 +18,8 @@ detection accuracy, for each rate point; beside it pixel codecs in front of an u
   --segmenter FILE    DeepLab v3 with the 21 classes of VOC as ONNX, for the column mIoU: a row's
                       masks against its masks on the uncompressed picture
   --baselines LIST    of ${PIXEL_CODEC_NAMES.join(',')}, or none; default all
+  --decoded FOLDER    pictures as another codec gave them back, with decoded.json, which says what
+                      they are and how many bytes they took; may be given several times
   --out FOLDER        for report.json, report.md and plot.svg; default .halfsight/evaluate
   --limit N           only the first N pictures
   --help
@@ -25,12 +27,13 @@ detection accuracy, for each rate point; beside it pixel codecs in front of an u
 
 export interface EvaluateArguments {
   /** All paths are absolute. */
-  readonly bundleDirectory: string;
+  readonly bundleDirectories: readonly string[];
   readonly dataDirectory: string;
   readonly detectorFile: string | undefined;
   readonly classifierFile: string | undefined;
   readonly segmenterFile: string | undefined;
   readonly baselines: readonly PixelCodecName[];
+  readonly decodedDirectories: readonly string[];
   readonly outDirectory: string;
   readonly pictureCountMax: number | undefined;
 }
@@ -43,12 +46,13 @@ export function readEvaluateArguments(
   const values = parse(args);
   if (values.help) return 'help';
   return {
-    bundleDirectory: resolve(folder, needed('--bundle', values.bundle)),
+    bundleDirectories: readFolders('--bundle', values.bundle, folder, 1),
     dataDirectory: resolve(folder, needed('--data', values.data)),
     detectorFile: readFile('--detector', values.detector, folder),
     classifierFile: readFile('--classifier', values.classifier, folder),
     segmenterFile: readFile('--segmenter', values.segmenter, folder),
     baselines: readBaselines(values.baselines),
+    decodedDirectories: readFolders('--decoded', values.decoded, folder, 0),
     outDirectory: resolve(folder, values.out ?? '.halfsight/evaluate'),
     pictureCountMax: readLimit(values.limit),
   };
@@ -56,13 +60,15 @@ export function readEvaluateArguments(
 
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
+  const texts = { type: 'string', multiple: true } as const;
   const options = {
-    bundle: text,
+    bundle: texts,
     data: text,
     detector: text,
     classifier: text,
     segmenter: text,
     baselines: text,
+    decoded: texts,
     out: text,
     limit: text,
     help: { type: 'boolean' },
@@ -77,6 +83,17 @@ function parse(args: readonly string[]) {
 function needed(name: string, value: string | undefined): string {
   if (value !== undefined && value !== '') return value;
   throw wrong(`${name} is missing.`);
+}
+
+function readFolders(
+  name: string,
+  values: readonly string[] | undefined,
+  folder: string,
+  countMin: number,
+): readonly string[] {
+  const given = (values ?? []).filter((value) => value !== '');
+  if (given.length < countMin) throw wrong(`${name} is missing.`);
+  return [...new Set(given.map((value) => resolve(folder, value)))];
 }
 
 function readFile(name: string, value: string | undefined, folder: string): string | undefined {

@@ -7,6 +7,7 @@ import { HalfsightError } from '#runtime/errors.ts';
 import type { Letterboxed } from './raster.ts';
 import { type Classifier, greyPicture, TEACHER_INPUT } from './teachers.ts';
 
+/** Of ImageNet. */
 const CLASSES = 1000;
 const GREY = 127;
 const SCALE = 128;
@@ -24,6 +25,7 @@ export async function openClassifier(file: string): Promise<Classifier> {
   const input = defined(session.inputNames[0], 'an input');
   const output = defined(session.outputNames[0], 'an output');
   const classifier: Classifier = {
+    classes: CLASSES,
     async topClass(picture) {
       const { width, height } = picture.content;
       const feed = { data: contentPlanes(picture), dims: [1, 3, height, width] };

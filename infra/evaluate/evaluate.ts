@@ -4,7 +4,7 @@ import { AgreementTally } from './agreement.ts';
 import { PrecisionTally } from './average-precision.ts';
 import type { CocoPicture } from './coco-folder.ts';
 import { ConfusionTally } from './confusion.ts';
-import type { Method, Outcome, Picture } from './method.ts';
+import type { EncoderCost, Method, Outcome, Picture, Times } from './method.ts';
 import { decodeRaster } from './raster.ts';
 import { type Teachers, teachersView } from './teachers.ts';
 
@@ -30,6 +30,9 @@ export interface Row {
   readonly top1Agreement: number | null;
   /** Of the row's class maps with the segmenter's on the uncompressed pictures. */
   readonly mIoU: number | null;
+  /** Means over the pictures; one frame at a time, one thread. */
+  readonly times: Times | null;
+  readonly encoder: EncoderCost | null;
   /** It was tried, and threw. */
   readonly hasFailed: boolean;
   /** Why there are no figures, or what else is to be said of them. */
@@ -100,6 +103,8 @@ class Measurement {
   readonly #confusion = new ConfusionTally();
   readonly #recordBytes: number[] = [];
   readonly #codecBytes: number[] = [];
+  readonly #encodeMs: number[] = [];
+  readonly #decodeMs: number[] = [];
   #pictures = 0;
   #detects = false;
   #failure: string | undefined;
@@ -120,10 +125,14 @@ class Measurement {
   }
 
   #count({ truth, teachersView: wanted }: Picture, outcome: Outcome): void {
-    const { recordBytes, codecBytes, found, topClass, classMap } = outcome;
+    const { recordBytes, codecBytes, found, topClass, classMap, times } = outcome;
     this.#pictures++;
     if (recordBytes !== undefined) this.#recordBytes.push(recordBytes);
     if (codecBytes !== undefined) this.#codecBytes.push(codecBytes);
+    if (times !== undefined) {
+      this.#encodeMs.push(times.encodeMs);
+      this.#decodeMs.push(times.decodeMs);
+    }
     this.#agreement.add(wanted.topClass, topClass);
     if (wanted.classMap && classMap) this.#confusion.add(wanted.classMap, classMap);
     if (found === undefined) return;
@@ -132,8 +141,8 @@ class Measurement {
   }
 
   row(): Row {
-    const { name: method, setting, remark } = this.#method;
-    const title = { method, setting };
+    const { name: method, setting, remark, encoder = null } = this.#method;
+    const title = { method, setting, encoder };
     if (this.#failure !== undefined) return { ...title, ...EMPTY, remark: this.#failure };
     const { mAP, mAP50, byLabel } = this.#tally.result();
     const accuracy = (value: number | undefined) => (this.#detects ? rounded(value) : null);
@@ -147,9 +156,15 @@ class Measurement {
       personAP50: accuracy(byLabel.get('person')?.ap50),
       top1Agreement: rounded(this.#agreement.share()),
       mIoU: rounded(this.#confusion.meanIou()),
+      times: this.#times(),
       hasFailed: false,
       remark,
     };
+  }
+
+  #times(): Times | null {
+    if (this.#encodeMs.length === 0) return null;
+    return { encodeMs: meanOf(this.#encodeMs), decodeMs: meanOf(this.#decodeMs) };
   }
 }
 
@@ -162,11 +177,18 @@ const EMPTY = {
   personAP50: null,
   top1Agreement: null,
   mIoU: null,
+  times: null,
   hasFailed: true,
 };
 
 function rounded(value: number | undefined): number | null {
   return value === undefined ? null : Number(value.toFixed(6));
+}
+
+/** Milliseconds, to the hundredth. */
+function meanOf(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Number(mean.toFixed(2));
 }
 
 function bytesOf(values: readonly number[]): Bytes | null {

@@ -21,6 +21,21 @@ export interface Outcome extends View {
   readonly codecBytes: number | undefined;
   /** Boxes in pixels of the picture. Undefined: the method detects nothing. */
   readonly found: readonly FoundBox[] | undefined;
+  /** From letterboxed pixels to the bytes that are sent, and from those to what the tasks say. */
+  readonly times?: Times;
+}
+
+export interface Times {
+  readonly encodeMs: number;
+  readonly decodeMs: number;
+}
+
+/** What a camera has to hold and to compute: the first of SC2's three metrics, and its work. */
+export interface EncoderCost {
+  /** Bits of the encoder's tensors. */
+  readonly parameterBits: number;
+  /** Multiply-accumulates a frame. */
+  readonly macs: number;
 }
 
 /** One row of the table: a way from pixels to detections, with its settings fixed. */
@@ -32,6 +47,8 @@ export interface Method {
   readonly run: ((picture: Picture) => Promise<Outcome>) | undefined;
   /** Why it cannot be run, or what else is to be said of it. */
   readonly remark: string;
+  /** Of a bundle that names it. */
+  readonly encoder?: EncoderCost;
 }
 
 /**

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '#runtime/clock.ts';
+import type { Comparison } from './comparisons.ts';
 import type { Bytes, Evaluation, Row } from './evaluate.ts';
 import { SCORE_MIN } from './method.ts';
 import { rateAccuracyPlot } from './plot.ts';
@@ -21,6 +22,8 @@ export interface Report extends Evaluation {
   readonly segmenter: string | null;
   /** Pictures that were measured. */
   readonly n: number;
+  /** Bytes of opponents that are as good as the bundles' rows. */
+  readonly comparisons: readonly Comparison[];
   /** What a reader has to know to compare these figures with others. */
   readonly notes: readonly string[];
 }

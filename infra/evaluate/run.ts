@@ -1,19 +1,23 @@
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
+import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
+import { absentMethods } from './absent-methods.ts';
 import type { EvaluateArguments } from './arguments.ts';
 import { openClassifier } from './classifier.ts';
 import { type CocoPicture, readCocoFolder } from './coco-folder.ts';
+import { compare } from './comparisons.ts';
+import { readDecodedPictures } from './decoded-pictures.ts';
 import { type Detector, openDetector } from './detector.ts';
 import { evaluate } from './evaluate.ts';
 import type { Method } from './method.ts';
 import { describeMachine, NOTES, type Report, tableOf, writeReport } from './report.ts';
 import { openSegmenter } from './segmenter.ts';
-import { openSplit } from './split.ts';
+import { openSplit, type Split } from './split.ts';
 import type { Classifier, Segmenter, Teachers } from './teachers.ts';
-import { unsplitMethods } from './unsplit-methods.ts';
+import { LOCAL, unsplitMethods } from './unsplit-methods.ts';
 
 export interface RunParts {
   readonly clock: Clock;
@@ -33,14 +37,20 @@ export async function runEvaluation(args: EvaluateArguments, parts: RunParts): P
   sharp.concurrency(1);
   const folder = readCocoFolder(args.dataDirectory);
   const pictures = folder.pictures.slice(0, args.pictureCountMax);
-  const bundle = await loadBundle(args.bundleDirectory);
+  const bundles: Bundle[] = [];
+  for (const directory of args.bundleDirectories) bundles.push(await loadBundle(directory));
+  const bundle = defined(bundles[0], 'a bundle');
+  const decoded = args.decodedDirectories.map(readDecodedPictures);
   const { detector, reason, teachers, isWhole } = await openNetworks(args, parts);
   const { baselines } = args;
-  const others = unsplitMethods({ detector, reason, teachers, baselines, bundle });
-  const { rows, failedPictures } = await measure(pictures, others, { bundle, teachers }, parts);
+  const unsplit = { detector, reason, teachers, baselines, decoded, bundle, clock };
+  const others = unsplitMethods(unsplit);
+  const { rows, failedPictures } = await measure(pictures, others, { bundles, teachers }, parts);
   for (const each of [detector, teachers.classifier, teachers.segmenter]) await each?.close();
   const { name, version } = bundle.manifest;
   const { categoryRemark } = folder;
+  const names = bundles.map((each) => each.manifest.name);
+  const opponents = [...new Set([...baselines, ...decoded.map(({ method }) => method), LOCAL])];
   const report: Report = {
     ...describeMachine(clock),
     bundle: { name, version, digest: bundle.digest },
@@ -51,6 +61,7 @@ export async function runEvaluation(args: EvaluateArguments, parts: RunParts): P
     n: pictures.length - failedPictures.length,
     notes: categoryRemark === undefined ? NOTES : [...NOTES, `instances.json: ${categoryRemark}.`],
     rows,
+    comparisons: compare(rows, names, opponents),
     failedPictures,
   };
   writeReport(report, args.outDirectory);
@@ -65,17 +76,19 @@ export async function runEvaluation(args: EvaluateArguments, parts: RunParts): P
 async function measure(
   pictures: readonly CocoPicture[],
   others: readonly Method[],
-  { bundle, teachers }: { bundle: Bundle; teachers: Teachers },
+  { bundles, teachers }: { bundles: readonly Bundle[]; teachers: Teachers },
   { clock, progress }: RunParts,
 ) {
-  const split = await openSplit(bundle, teachers, clock);
+  const splits: Split[] = [];
   try {
-    const methods = [...split.methods, ...others];
+    for (const bundle of bundles) splits.push(await openSplit(bundle, teachers, clock));
+    const run = [...splits.flatMap((split) => split.methods), ...others];
+    const methods = [...run, ...absentMethods(run)];
     progress(`${pictures.length} pictures, ${methods.filter(({ run }) => run).length} rows`);
     return await evaluate({ pictures, methods, teachers, clock, progress });
   } finally {
-    // Also after a mistake: the engine process would keep this one alive.
-    await split.close();
+    // Also after a mistake: the engine processes would keep this one alive.
+    for (const split of splits) await split.close();
   }
 }
 

@@ -14,6 +14,7 @@ import type { Clock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { decodeFrame } from '#schemas/frame.ts';
 import type { Task } from '#schemas/result.ts';
+import { COCO_CLASSES, canonicalLabel } from './coco-classes.ts';
 import { classMapOfMasks } from './confusion.ts';
 import { foundBoxes, type Method, type Outcome, type Picture, SCORE_MIN } from './method.ts';
 import { letterboxRaster } from './raster.ts';
@@ -32,16 +33,24 @@ export async function openSplit(bundle: Bundle, teachers: Teachers, clock: Clock
   const wanted: Task[] = ['detection'];
   if (teachers.classifier !== undefined) wanted.push('classification');
   if (teachers.segmenter !== undefined) wanted.push('segmentation');
-  const heads = wanted.filter((wish) => manifest.heads.some(({ task }) => task === wish));
-  const lacking = wanted.filter((task) => !heads.includes(task));
-  const remarks = lacking.map((task) => `the bundle has no ${task} head`);
+  const heads: Task[] = [];
+  const remarks: string[] = [];
+  for (const task of wanted) {
+    const head = manifest.heads.find((each) => each.task === task);
+    if (head === undefined) remarks.push(`the bundle has no ${task} head`);
+    else if (!isComparable(task, bundle.labels(head), teachers)) {
+      remarks.push(`the bundle's ${task} head tells other classes`);
+    } else heads.push(task);
+  }
   const encoder = await openEncoder(bundle, { threads: 1 });
   const engine = heads.length > 0 ? await openEngine(bundle, heads, clock) : undefined;
   return {
     methods: manifest.ratePoints.map(({ index, name }) => ({
       name: manifest.name,
       setting: `rate point ${index}, ${name}`,
-      run: (picture) => runSplit(picture, index, { bundle, encoder, engine: engine?.engine }),
+      run: (picture) =>
+        runSplit(picture, index, { bundle, encoder, engine: engine?.engine, clock }),
+      ...(manifest.encoder.cost && { encoder: manifest.encoder.cost }),
       remark: [...remarks, teachers.remark].filter((text) => text !== '').join('; '),
     })),
     async close() {
@@ -51,28 +60,39 @@ export async function openSplit(bundle: Bundle, teachers: Teachers, clock: Clock
   };
 }
 
+/** Boxes and masks are compared by the names of their classes, top classes by their ids. */
+function isComparable(task: Task, labels: readonly string[], { classifier }: Teachers): boolean {
+  if (task === 'classification') return labels.length === classifier?.classes;
+  if (task === 'segmentation') return true;
+  return labels.some((label) => COCO_CLASSES.includes(canonicalLabel(label)));
+}
+
 interface SplitParts {
   readonly bundle: Bundle;
   readonly encoder: Encoder;
   readonly engine: Engine | undefined;
+  readonly clock: Clock;
 }
 
 async function runSplit(
   { raster }: Picture,
   ratePoint: number,
-  { bundle, encoder, engine }: SplitParts,
+  { bundle, encoder, engine, clock }: SplitParts,
 ): Promise<Outcome> {
   const { width, height, letterbox } = bundle.manifest.input;
   const input = { width, height, fill: letterbox.fill };
   // The camera's side.
   const { pixels, content } = await letterboxRaster(raster, input);
   const tables = defined(bundle.tablesByRatePoint[ratePoint], `tables of rate point ${ratePoint}`);
+  const startMs = clock.monotonicMs();
   const latent = await encoder.encode(pixels, ratePoint);
   const bitstream = encodeBitstream(latent, tables, { ratePoint });
+  const encodeMs = clock.monotonicMs() - startMs;
   const record = frameRecord({ bundle, ratePoint, source: raster, input, content, bitstream });
   const bytes = { recordBytes: record.length, codecBytes: bitstream.length };
   if (engine === undefined) return { ...bytes, ...NO_VIEW, found: undefined };
   // The consumer's side: it has the record, and nothing else.
+  const receivedMs = clock.monotonicMs();
   const frame = decodeFrame(record, framing);
   const lookup = (hash: string) => bundle.tablesByHash.get(hash);
   const decoded = decodeBitstream(frame.bitstream, lookup, bundle.latentShape());
@@ -82,10 +102,11 @@ async function runSplit(
     ratePoints: [frame.ratePoint],
     geometries: [{ inputWidth, inputHeight, content: frame.content }],
   });
+  const times = { encodeMs, decodeMs: clock.monotonicMs() - receivedMs };
   const findings = output.findings[0] ?? [];
   const detected = ofTask(findings, 'detection');
   const found = detected && foundBoxes(detected.detections, raster);
-  return { ...bytes, ...viewOf(findings, bundle), found };
+  return { ...bytes, ...viewOf(findings, bundle), found, times };
 }
 
 /** As the results would tell it, to whoever subscribes to them. */
@@ -111,7 +132,7 @@ function ofTask<Item extends { readonly task: Task }, Wanted extends Task>(
  * The consumer's engine process. It reads the threshold for detections from bundle.json, and that
  * is one for users; see SCORE_MIN. So it is given the same bundle under another bundle.json.
  */
-async function openEngine(bundle: Bundle, heads: readonly Task[], clock: Clock) {
+export async function openEngine(bundle: Bundle, heads: readonly Task[], clock: Clock) {
   const folder = await mkdtemp(join(tmpdir(), 'halfsight-evaluate-'));
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   const engine = new Engine({

@@ -7,6 +7,8 @@ export const TEACHER_INPUT: InputGeometry = { width: 416, height: 416, fill: [12
 
 /** A classifier that nobody split. One call at a time, as with the other. */
 export interface Classifier {
+  /** How many it knows: ids are compared, so a bundle's classifier must know as many. */
+  readonly classes: number;
   /** The best class's id. `picture` is letterboxed to TEACHER_INPUT. */
   topClass(picture: Letterboxed): Promise<number>;
   close(): Promise<void>;

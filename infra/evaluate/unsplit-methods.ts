@@ -1,14 +1,18 @@
 import type { Bundle } from '#models/bundle.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 import { decodeResult } from '#schemas/result.ts';
+import type { DecodedPictures } from './decoded-pictures.ts';
 import { DETECTOR_INPUT, type Detector } from './detector.ts';
 import { foundBoxes, type Method, type Picture, SCORE_MIN } from './method.ts';
 import {
-  codePixels,
+  decodePixels,
+  encodePixels,
   PIXEL_CODEC_SIDES,
   PIXEL_CODECS,
   type PixelCodecName,
 } from './pixel-codecs.ts';
-import { letterboxRaster } from './raster.ts';
+import { decodeRaster, letterboxRaster, type Raster } from './raster.ts';
 import { frameRecord, framing, localResult } from './records.ts';
 import { NO_VIEW, type Teachers, teachersView } from './teachers.ts';
 
@@ -18,8 +22,13 @@ export interface UnsplitOptions {
   readonly reason: string;
   readonly teachers: Teachers;
   readonly baselines: readonly PixelCodecName[];
+  readonly decoded: readonly DecodedPictures[];
+  /** Named in their records. */
   readonly bundle: Bundle;
+  readonly clock: Clock;
 }
+
+export const LOCAL = 'local computing';
 
 /** The usual threshold for people to look at; a camera that computes itself would send these. */
 const LOCAL_SCORE_MIN = 0.3;
@@ -31,6 +40,7 @@ export function unsplitMethods(options: UnsplitOptions): Method[] {
     local(options, LOCAL_SCORE_MIN),
     local(options, SCORE_MIN),
     ...options.baselines.flatMap((codec) => codedInEveryWay(options, codec)),
+    ...options.decoded.map((pictures) => decodedElsewhere(options, pictures)),
   ];
 }
 
@@ -65,7 +75,7 @@ function local(options: UnsplitOptions, scoreMin: number): Method {
     const found = foundBoxes(detections, raster);
     return { ...NO_VIEW, recordBytes: record.length, codecBytes: undefined, found };
   };
-  const title = { name: 'local computing', setting: `score from ${scoreMin}`, remark: '' };
+  const title = { name: LOCAL, setting: `score from ${scoreMin}`, remark: '' };
   return method(title, options, run);
 }
 
@@ -74,19 +84,54 @@ function coded(
   choice: { codec: PixelCodecName; side: number; quality: number },
 ): Method {
   const { codec, side, quality } = choice;
-  const { bundle, teachers } = options;
+  const { bundle, teachers, clock } = options;
   const run = async ({ raster }: Picture, detecting: Detector) => {
-    const { bytes, content, decoded } = await codePixels(raster, choice);
+    const startMs = clock.monotonicMs();
+    const encoded = await encodePixels(raster, choice);
+    const encodeMs = clock.monotonicMs() - startMs;
+    const { bytes, content } = encoded;
     const input = { width: side, height: side };
     const frame = { bundle, ratePoint: 0, source: raster, input, content, bitstream: bytes };
     const recordBytes = frameRecord(frame).length;
-    const picture = await letterboxRaster(decoded, DETECTOR_INPUT, raster);
-    const found = foundBoxes(await detecting.detect(picture, SCORE_MIN), raster);
-    const view = await teachersView(decoded, teachers, raster);
-    return { ...view, recordBytes, codecBytes: bytes.length, found };
+    const receivedMs = clock.monotonicMs();
+    const decoded = await decodePixels(encoded, choice);
+    const seen = await asTheReceiverSees(decoded, raster, { detecting, teachers });
+    const times = { encodeMs, decodeMs: clock.monotonicMs() - receivedMs };
+    return { ...seen, recordBytes, codecBytes: bytes.length, times };
   };
   const setting = `side ${side}, quality ${quality}`;
   return method({ name: codec, setting, remark: teachers.remark }, options, run);
+}
+
+/** Pictures of a codec that was run elsewhere. Where one is missing the row fails, and says so. */
+function decodedElsewhere(options: UnsplitOptions, coded: DecodedPictures): Method {
+  const { bundle, teachers } = options;
+  const run = async ({ name, raster }: Picture, detecting: Detector) => {
+    const entry = coded.pictures.get(name);
+    if (entry === undefined) {
+      throw new HalfsightError('usage-invalid', `decoded.json of ${coded.method} lacks ${name}.`);
+    }
+    const decoded = await decodeRaster(entry.file);
+    const content = { x: 0, y: 0, width: decoded.width, height: decoded.height };
+    const side = Math.max(decoded.width, decoded.height);
+    const input = { width: side, height: side };
+    const bitstream = new Uint8Array(entry.bytes);
+    const frame = { bundle, ratePoint: 0, source: raster, input, content, bitstream };
+    const seen = await asTheReceiverSees(decoded, raster, { detecting, teachers });
+    return { ...seen, recordBytes: frameRecord(frame).length, codecBytes: entry.bytes };
+  };
+  const { method: name, setting } = coded;
+  return method({ name, setting, remark: teachers.remark }, options, run);
+}
+
+async function asTheReceiverSees(
+  decoded: Raster,
+  source: Raster,
+  { detecting, teachers }: { readonly detecting: Detector; readonly teachers: Teachers },
+) {
+  const picture = await letterboxRaster(decoded, DETECTOR_INPUT, source);
+  const found = foundBoxes(await detecting.detect(picture, SCORE_MIN), source);
+  return { ...(await teachersView(decoded, teachers, source)), found };
 }
 
 function method(

@@ -12,12 +12,13 @@ const read = (text: string) => readEvaluateArguments(text.split(' '), folder);
 describe('arguments of npm run evaluate', () => {
   it('needs a bundle and data, and has defaults for the rest', () => {
     expect(read('--bundle b --data d')).toEqual({
-      bundleDirectory: join(folder, 'b'),
+      bundleDirectories: [join(folder, 'b')],
+      decodedDirectories: [],
       dataDirectory: join(folder, 'd'),
       detectorFile: undefined,
       classifierFile: undefined,
       segmenterFile: undefined,
-      baselines: ['jpeg', 'webp', 'avif'],
+      baselines: ['jpeg', 'webp', 'avif', 'hevc-intra'],
       outDirectory: join(folder, '.halfsight/evaluate'),
       pictureCountMax: undefined,
     });
@@ -28,7 +29,7 @@ describe('arguments of npm run evaluate', () => {
     const files = '--detector yolox.onnx --classifier classes.onnx --segmenter masks.onnx';
     const more = '--baselines avif,jpeg,avif --out /tmp/out --limit 5';
     expect(read(`--bundle /b --data d ${files} ${more}`)).toMatchObject({
-      bundleDirectory: '/b',
+      bundleDirectories: ['/b'],
       detectorFile: join(folder, 'yolox.onnx'),
       classifierFile: join(folder, 'classes.onnx'),
       segmenterFile: join(folder, 'masks.onnx'),
@@ -45,7 +46,10 @@ describe('arguments of npm run evaluate', () => {
     ['--bundle b --data d --detector gone.onnx', '--detector gone.onnx: there is no file'],
     ['--bundle b --data d --classifier gone.onnx', '--classifier gone.onnx: there is no file'],
     ['--bundle b --data d --segmenter .', '--segmenter .: there is no file'],
-    ['--bundle b --data d --baselines jpeg,gif', '"gif" is not known; there are jpeg, webp, avif'],
+    [
+      '--bundle b --data d --baselines jpeg,gif',
+      '"gif" is not known; there are jpeg, webp, avif, hevc-intra',
+    ],
     ['--bundle b --data d --limit 0', '--limit must be a whole number from 1'],
     ['--bundle b --data d --limit some', '--limit must be a whole number from 1'],
     ['--bundle b --data d --speed 3', "Unknown option '--speed'"],

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,9 +14,9 @@ import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { withFreeSize } from '#infra/evaluate/classifier.ts';
 import { COCO_CLASSES } from '#infra/evaluate/coco-classes.ts';
 import { type Detector, decodeYolox } from '#infra/evaluate/detector.ts';
-import type { Row } from '#infra/evaluate/evaluate.ts';
 import { rateAccuracyPlot } from '#infra/evaluate/plot.ts';
 import { type Letterboxed, letterboxRaster } from '#infra/evaluate/raster.ts';
+import type { Report } from '#infra/evaluate/report.ts';
 import { runEvaluation } from '#infra/evaluate/run.ts';
 import { contentMap } from '#infra/evaluate/segmenter.ts';
 import type { Classifier, Segmenter } from '#infra/evaluate/teachers.ts';
@@ -80,6 +81,7 @@ const brightnessDetector: Detector = {
 
 /** Dark (0), as the tiny bundle says of both pictures, only when the person's quarter is bright. */
 const quarterClassifier: Classifier = {
+  classes: 3,
   topClass: async (picture) => (brightnessAt(picture, 0.25, 0.25) > 0.5 ? 0 : 1),
   close: async () => undefined,
 };
@@ -99,6 +101,7 @@ interface RunOptions {
   readonly teachers?: boolean;
   readonly broken?: boolean;
   readonly instead?: Detector['detect'];
+  readonly decoded?: readonly string[];
 }
 
 async function run(data: string, options: RunOptions = {}) {
@@ -106,12 +109,13 @@ async function run(data: string, options: RunOptions = {}) {
   const outDirectory = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-out-'));
   const ok = await runEvaluation(
     {
-      bundleDirectory: TINY_BUNDLE,
+      bundleDirectories: [TINY_BUNDLE],
       dataDirectory: data,
       detectorFile: options.detector ? 'detector.onnx' : undefined,
       classifierFile: options.teachers ? 'classifier.onnx' : undefined,
       segmenterFile: options.teachers ? 'segmenter.onnx' : undefined,
       baselines: ['webp'],
+      decodedDirectories: options.decoded ?? [],
       outDirectory,
       pictureCountMax: undefined,
     },
@@ -131,7 +135,7 @@ async function run(data: string, options: RunOptions = {}) {
     },
   );
   const read = (name: string) => readFileSync(join(outDirectory, name), 'utf8');
-  const report = JSON.parse(read('report.json')) as { rows: Row[]; n: number };
+  const report = JSON.parse(read('report.json')) as Pick<Report, 'rows' | 'n' | 'comparisons'>;
   return { ok, said, read, report, rows: report.rows };
 }
 
@@ -161,7 +165,7 @@ describe('a whole evaluation', () => {
     const of = (method: string) => rows.filter((row) => row.method === method);
     expect(of('unsplit')).toMatchObject([{ mAP50: 1, recordBytes: null }]);
     expect(of('local computing')).toMatchObject([{ mAP50: 1 }, { mAP50: 1 }]);
-    expect(of('webp')).toHaveLength(20);
+    expect(of('webp')).toHaveLength(24);
     expect(of('webp').every(({ mAP50, pictures }) => mAP50 === 1 && pictures === 2)).toBe(true);
     expect(of('jpeg')).toEqual([]);
     expect(JSON.parse(said.at(-1) ?? '')).toMatchObject({ n: 2, failedPictures: [] });
@@ -193,7 +197,9 @@ describe('a whole evaluation', () => {
     const { rows } = await run(folder, { detector: true });
     const remark = 'top-1 needs --classifier; mIoU needs --segmenter';
     const empty = { top1Agreement: null, mIoU: null, mAP50: 1 };
-    for (const row of rows.filter(({ method }) => method !== 'local computing')) {
+    for (const row of rows.filter(
+      ({ method, pictures }) => method !== 'local computing' && pictures > 0,
+    )) {
       expect(row).toMatchObject({ ...empty, remark });
     }
     const broken = await run(folder, { teachers: true, broken: true });
@@ -230,18 +236,64 @@ describe('a whole evaluation', () => {
     };
     const { ok, rows } = await run(folder, { detector: true, instead: detect });
     expect(ok).toBe(false);
-    const [unsplit, ...others] = rows.filter(({ method }) => method !== 'tiny');
+    const [unsplit, ...others] = rows.filter(
+      ({ method, setting }) => method !== 'tiny' && setting !== 'not run',
+    );
     const remark = expect.stringContaining('failed on person.png: Error: out of memory');
     expect(unsplit).toMatchObject({ method: 'unsplit', mAP50: null, pictures: 0, remark });
     expect(others.every(({ mAP50, pictures }) => mAP50 === 1 && pictures === 2)).toBe(true);
   });
 
+  it('takes the pictures of a codec that was run elsewhere, and several bundles', async () => {
+    const decoded = mkdtempSync(join(tmpdir(), 'halfsight-decoded-'));
+    onTestFinished(() => rmSync(decoded, { recursive: true, force: true }));
+    const pictures: Record<string, { file: string; bytes: number }> = {};
+    for (const { name } of QUARTERS) {
+      // Half the size, as a codec at a smaller side gives it back.
+      await sharp(join(folder, 'images', name))
+        .resize(40, 40)
+        .png()
+        .toFile(join(decoded, name));
+      pictures[name] = { file: name, bytes: 77 };
+    }
+    const write = (content: object) =>
+      writeFileSync(join(decoded, 'decoded.json'), JSON.stringify(content));
+    write({ method: 'joint prior', setting: 'side 40', pictures });
+    const { ok, rows, report } = await run(folder, {
+      detector: true,
+      decoded: [decoded],
+    });
+    expect(ok).toBe(true);
+    const joint = rows.filter(({ method }) => method === 'joint prior');
+    expect(joint).toMatchObject([{ setting: 'side 40', mAP50: 1, codecBytes: { mean: 77 } }]);
+    expect(rows.filter(({ setting }) => setting === 'not run').map(({ method }) => method)).toEqual(
+      ['factorised prior', 'scale hyperprior', 'CR+BQ', 'end-to-end', 'Entropic Student', 'Ladon'],
+    );
+    const against = report.comparisons.filter(({ opponent }) => opponent === 'joint prior');
+    expect(against.map(({ measure }) => measure)).toEqual(['mAP50', 'mAP50']);
+
+    write({
+      method: 'joint prior',
+      setting: 'side 40',
+      pictures: { 'person.png': pictures['person.png'] },
+    });
+    const partial = await run(folder, { detector: true, decoded: [decoded] });
+    expect(partial.ok).toBe(false);
+    const row = partial.rows.find(({ method }) => method === 'joint prior');
+    expect(row?.remark).toContain('lacks car.png');
+
+    write({ method: 'joint prior', pictures });
+    await expect(run(folder, { detector: true, decoded: [decoded] })).rejects.toThrow(
+      '"method" and "setting" must be texts',
+    );
+  });
+
   it('is refused without a bundle', async () => {
     const files = { detectorFile: undefined, classifierFile: undefined, segmenterFile: undefined };
-    const args = { dataDirectory: folder, ...files, baselines: [] };
+    const args = { dataDirectory: folder, ...files, baselines: [], decodedDirectories: [] };
     const rest = { outDirectory: join(folder, 'out'), pictureCountMax: 1 };
     const parts = { clock: systemClock, say: () => undefined, progress: () => undefined };
-    const running = runEvaluation({ ...args, ...rest, bundleDirectory: '/nowhere' }, parts);
+    const running = runEvaluation({ ...args, ...rest, bundleDirectories: ['/nowhere'] }, parts);
     await expect(running).rejects.toMatchObject({ code: 'bundle-missing' });
     expect(existsSync(rest.outDirectory)).toBe(false);
   });
