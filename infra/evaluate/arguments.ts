@@ -1,7 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { OptionValues } from './option-values.ts';
 import { isPixelCodec, PIXEL_CODEC_NAMES, type PixelCodecName } from './pixel-codecs.ts';
 
 export const EVALUATE_USAGE = `Usage: npm run evaluate -- --bundle FOLDER --data FOLDER [options]
@@ -43,22 +41,27 @@ export function readEvaluateArguments(
   args: readonly string[],
   folder: string,
 ): EvaluateArguments | 'help' {
-  const values = parse(args);
+  const read = new OptionValues('evaluate', folder);
+  const values = parse(args, read);
   if (values.help) return 'help';
+  const { bundle: bundles = [], decoded = [], limit } = values;
+  if (bundles.length === 0) throw read.wrong('--bundle is missing.');
+  const file = (name: string, value: string | undefined) =>
+    value === undefined ? undefined : read.file(name, value);
   return {
-    bundleDirectories: readFolders('--bundle', values.bundle, folder, 1),
-    dataDirectory: resolve(folder, needed('--data', values.data)),
-    detectorFile: readFile('--detector', values.detector, folder),
-    classifierFile: readFile('--classifier', values.classifier, folder),
-    segmenterFile: readFile('--segmenter', values.segmenter, folder),
-    baselines: readBaselines(values.baselines),
-    decodedDirectories: readFolders('--decoded', values.decoded, folder, 0),
-    outDirectory: resolve(folder, values.out ?? '.halfsight/evaluate'),
-    pictureCountMax: readLimit(values.limit),
+    bundleDirectories: bundles.map((bundle) => read.folder('--bundle', bundle)),
+    dataDirectory: read.folder('--data', values.data),
+    detectorFile: file('--detector', values.detector),
+    classifierFile: file('--classifier', values.classifier),
+    segmenterFile: file('--segmenter', values.segmenter),
+    baselines: readBaselines(values.baselines, read),
+    decodedDirectories: decoded.map((each) => read.folder('--decoded', each)),
+    outDirectory: read.folder('--out', values.out ?? '.halfsight/evaluate'),
+    pictureCountMax: limit === undefined ? undefined : read.count('--limit', limit),
   };
 }
 
-function parse(args: readonly string[]) {
+function parse(args: readonly string[], read: OptionValues) {
   const text = { type: 'string' } as const;
   const texts = { type: 'string', multiple: true } as const;
   const options = {
@@ -76,57 +79,17 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options }).values;
   } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
+    throw read.wrong(`${(error as Error).message}.`);
   }
 }
 
-function needed(name: string, value: string | undefined): string {
-  if (value !== undefined && value !== '') return value;
-  throw wrong(`${name} is missing.`);
-}
-
-function readFolders(
-  name: string,
-  values: readonly string[] | undefined,
-  folder: string,
-  countMin: number,
-): readonly string[] {
-  const given = (values ?? []).filter((value) => value !== '');
-  if (given.length < countMin) throw wrong(`${name} is missing.`);
-  return [...new Set(given.map((value) => resolve(folder, value)))];
-}
-
-function readFile(name: string, value: string | undefined, folder: string): string | undefined {
-  if (value === undefined) return undefined;
-  const path = resolve(folder, value);
-  if (isFile(path)) return path;
-  throw wrong(`${name} ${value}: there is no file ${path}.`);
-}
-
-function readBaselines(text: string | undefined): readonly PixelCodecName[] {
+function readBaselines(text: string | undefined, read: OptionValues): readonly PixelCodecName[] {
   if (text === undefined) return PIXEL_CODEC_NAMES;
   if (text === 'none') return [];
   const names = new Set(text.split(',').map((name) => name.trim()));
   return [...names].map((name) => {
     if (isPixelCodec(name)) return name;
     const known = PIXEL_CODEC_NAMES.join(', ');
-    throw wrong(`--baselines: "${name}" is not known; there are ${known}, and none.`);
-  });
-}
-
-function readLimit(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const limit = Number(text);
-  if (Number.isInteger(limit) && limit >= 1) return limit;
-  throw wrong(`--limit must be a whole number from 1, but is "${text}".`);
-}
-
-function isFile(path: string): boolean {
-  return existsSync(path) && statSync(path).isFile();
-}
-
-function wrong(message: string): HalfsightError {
-  return new HalfsightError('usage-invalid', message, {
-    advice: 'See npm run evaluate -- --help.',
+    throw read.wrong(`--baselines: "${name}" is not known; there are ${known}, and none.`);
   });
 }

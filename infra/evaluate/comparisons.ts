@@ -18,7 +18,8 @@ export interface Comparison {
   readonly remark: string;
 }
 
-interface Point {
+/** What is paid, and what is had for it. */
+export interface Point {
   readonly bytes: number;
   readonly value: number;
 }

@@ -1,24 +1,7 @@
-import { cwd } from 'node:process';
-import { systemClock } from '#runtime/clock.ts';
-import { codeOf, describeError } from '#runtime/errors.ts';
-import { EXIT } from '#runtime/lifecycle.ts';
 import { EVALUATE_USAGE, readEvaluateArguments } from './arguments.ts';
+import { runCommand } from './command.ts';
 import { runEvaluation } from './run.ts';
 
 /** `npm run evaluate`: see EVALUATE_USAGE. */
-try {
-  const args = readEvaluateArguments(process.argv.slice(2), cwd());
-  if (args === 'help') {
-    process.stdout.write(EVALUATE_USAGE);
-  } else {
-    const isWhole = await runEvaluation(args, {
-      clock: systemClock,
-      say: (line) => void process.stdout.write(`${line}\n`),
-      progress: (line) => void process.stderr.write(`${line}\n`),
-    });
-    process.exitCode = isWhole ? EXIT.ok : EXIT.failed;
-  }
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = codeOf(error) === 'usage-invalid' ? EXIT.usage : EXIT.failed;
-}
+const command = { usage: EVALUATE_USAGE, read: readEvaluateArguments, run: runEvaluation };
+await runCommand(command, process.argv.slice(2));

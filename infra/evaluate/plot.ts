@@ -1,3 +1,4 @@
+import { frontier, type Measure, type Point } from './comparisons.ts';
 import type { Row } from './evaluate.ts';
 
 /** Colours of Okabe and Ito, which people who see few colours can tell apart. */
@@ -5,29 +6,67 @@ const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9
 const PLOT = { left: 64, top: 44, width: 560, height: 360 } as const;
 const SIZE = { width: 800, height: 460 } as const;
 
-interface Point {
-  readonly bytes: number;
-  readonly accuracy: number;
+export const MEASURE_NAMES: Readonly<Record<Measure, string>> = {
+  mAP50: 'mAP50',
+  top1Agreement: 'top-1 agreement',
+  mIoU: 'mIoU',
+};
+
+interface Plot {
+  readonly title: string;
+  readonly across: string;
+  readonly up: string;
+  readonly series: readonly { readonly name: string; readonly points: readonly Point[] }[];
+  /** A value for the others to be measured by, of what has no place on the axis. */
+  readonly level?: { readonly name: string; readonly value: number };
 }
 
-/**
- * Bytes a picture, on a logarithmic axis, against mAP50, as SVG. A line for each method, over the
- * points that no other point of it beats; the beaten ones are drawn as faint dots.
- */
-export function rateAccuracyPlot(rows: readonly Row[], title: string): string {
-  const methods = [...Map.groupBy(rows.filter(hasPoint), ({ method }) => method)].map(
-    ([name, own]) => ({ name, points: own.map(pointOf).toSorted((a, b) => a.bytes - b.bytes) }),
-  );
-  const points = methods.flatMap((method) => method.points);
-  // What sends nothing has no place on the axis: a level for the others to be measured by.
-  const level = rows.find(({ recordBytes, mAP50 }) => recordBytes === null && mAP50 !== null);
-  const accuracies = [...points.map(({ accuracy }) => accuracy), level?.mAP50 ?? 0];
-  const top = Math.max(0.1, Math.ceil(Math.max(...accuracies) * 10) / 10);
+/** Bytes a picture against one measure; a line for each method, over its best settings. */
+export function rateAccuracyPlot(rows: readonly Row[], measure: Measure, title: string): string {
+  const series = [...Map.groupBy(rows, ({ method }) => method)].map(([name, own]) => ({
+    name,
+    points: own.flatMap((row) => {
+      const value = row[measure];
+      return row.recordBytes === null || value === null
+        ? []
+        : [{ bytes: row.recordBytes.mean, value }];
+    }),
+  }));
+  const silent = rows.find((row) => row.recordBytes === null && row[measure] !== null);
+  const level = silent && { name: silent.method, value: silent[measure] ?? 0 };
+  return scatterPlot({
+    ...{ title, across: 'record bytes a picture (mean)', up: MEASURE_NAMES[measure] },
+    series,
+    ...(level && { level }),
+  });
+}
+
+/** SC2's trade-off (arXiv:2203.08875): encoder size times data size against one measure. */
+export function encoderPlot(rows: readonly Row[], measure: Measure, title: string): string {
+  const series = [...Map.groupBy(rows, ({ method }) => method)].map(([name, own]) => ({
+    name,
+    points: own.flatMap(({ encoder, recordBytes, ...row }) => {
+      const value = row[measure];
+      if (encoder === null || recordBytes === null || value === null) return [];
+      const encoderBytes = encoder.parameterBits / 8;
+      return [{ bytes: (encoderBytes / 1000) * (recordBytes.mean / 1000), value }];
+    }),
+  }));
+  const across = 'encoder kB x record kB a picture';
+  return scatterPlot({ title, across, up: MEASURE_NAMES[measure], series });
+}
+
+/** On a logarithmic axis, as SVG; points that others beat in both are faint dots. */
+function scatterPlot({ title, across, up, series, level }: Plot): string {
+  const drawn = series.filter(({ points }) => points.length > 0);
+  const points = drawn.flatMap((each) => each.points);
+  const values = [...points.map(({ value }) => value), level?.value ?? 0];
+  const top = Math.max(0.1, Math.ceil(Math.max(...values) * 10) / 10);
   const bytes = points.length === 0 ? [100, 10_000] : points.map((point) => point.bytes);
   const low = Math.log10(Math.min(...bytes) / 1.3);
   const high = Math.log10(Math.max(...bytes) * 1.3);
   const x = (count: number) => PLOT.left + ((Math.log10(count) - low) / (high - low)) * PLOT.width;
-  const y = (accuracy: number) => PLOT.top + (1 - accuracy / top) * PLOT.height;
+  const y = (value: number) => PLOT.top + (1 - value / top) * PLOT.height;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${SIZE.width}" height="${SIZE.height}"` +
       ` viewBox="0 0 ${SIZE.width} ${SIZE.height}" font-family="sans-serif" font-size="12">`,
@@ -43,52 +82,40 @@ export function rateAccuracyPlot(rows: readonly Row[], title: string): string {
         line([PLOT.left, y(value)], [PLOT.left + PLOT.width, y(value)], '#e5e5e5') +
         text(PLOT.left - 8, y(value) + 4, value.toFixed(1), 'end'),
     ),
-    text(PLOT.left + PLOT.width / 2, SIZE.height - 14, 'record bytes a picture (mean)'),
-    text(PLOT.left - 40, PLOT.top - 12, 'mAP50', 'start'),
-    ...(level === undefined ? [] : [drawLevel(level.method, y(level.mAP50 ?? 0))]),
-    ...methods.map(({ name, points: own }, index) => {
-      const colour = COLOURS[index % COLOURS.length] ?? '#000000';
-      const at = (point: Point) => [x(point.bytes), y(point.accuracy)] as const;
-      const best = front(own);
-      const path = best.map((point) => at(point).map(fixed).join(',')).join(' ');
-      const dots = own.map((point) => {
-        const [cx, cy] = at(point).map(fixed);
-        const [radius, opacity] = best.includes(point) ? [4, 1] : [2.5, 0.35];
-        const shape = `cx="${cx}" cy="${cy}" r="${radius}" fill="${colour}"`;
-        return `<circle ${shape} fill-opacity="${opacity}"/>`;
-      });
-      const key = PLOT.top + 14 + index * 22;
-      const edge = PLOT.left + PLOT.width;
-      const stroke = `fill="none" stroke="${colour}" stroke-width="2"`;
-      return [
-        `<polyline points="${path}" ${stroke}/>`,
-        ...dots,
-        `<rect x="${edge + 16}" y="${key - 9}" width="12" height="12" fill="${colour}"/>`,
-        text(edge + 34, key + 2, escapeText(name), 'start'),
-      ].join('\n');
-    }),
+    text(PLOT.left + PLOT.width / 2, SIZE.height - 14, across),
+    text(PLOT.left - 40, PLOT.top - 12, up, 'start'),
+    ...(level === undefined ? [] : [drawLevel(level.name, y(level.value))]),
+    ...drawn.map((each, index) =>
+      drawSeries(each, index, (point) => [x(point.bytes), y(point.value)] as const),
+    ),
     '</svg>',
   ].join('\n');
 }
 
-type PlottedRow = Row & { recordBytes: NonNullable<Row['recordBytes']>; mAP50: number };
-
-function hasPoint(row: Row): row is PlottedRow {
-  return row.recordBytes !== null && row.mAP50 !== null;
-}
-
-function pointOf({ recordBytes, mAP50 }: PlottedRow): Point {
-  return { bytes: recordBytes.mean, accuracy: mAP50 };
-}
-
-/** Of points by ascending bytes, those that are better than all cheaper ones. */
-function front(points: readonly Point[]): Point[] {
-  let best = Number.NEGATIVE_INFINITY;
-  return points.filter(({ accuracy }) => {
-    const isBetter = accuracy > best;
-    best = Math.max(best, accuracy);
-    return isBetter;
+function drawSeries(
+  { name, points }: Plot['series'][number],
+  index: number,
+  at: (point: Point) => readonly [number, number],
+): string {
+  const colour = COLOURS[index % COLOURS.length] ?? '#000000';
+  const best = frontier(points);
+  const path = best.map((point) => at(point).map(fixed).join(',')).join(' ');
+  const dots = points.map((point) => {
+    const [cx, cy] = at(point).map(fixed);
+    const [radius, opacity] = best.includes(point) ? [4, 1] : [2.5, 0.35];
+    const shape = `cx="${cx}" cy="${cy}" r="${radius}" fill="${colour}"`;
+    return `<circle ${shape} fill-opacity="${opacity}"/>`;
   });
+  const key = PLOT.top + 14 + index * 22;
+  const edge = PLOT.left + PLOT.width;
+  // Beyond the colours there are, dashes tell lines apart.
+  const dash = index < COLOURS.length ? '' : ' stroke-dasharray="6 3"';
+  return [
+    `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${dash}/>`,
+    ...dots,
+    `<rect x="${edge + 16}" y="${key - 9}" width="12" height="12" fill="${colour}"/>`,
+    text(edge + 34, key + 2, escapeText(name), 'start'),
+  ].join('\n');
 }
 
 /** 1, 2 and 5 times the powers of ten. */

@@ -2,28 +2,25 @@ import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
-import type { Clock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { absentMethods } from './absent-methods.ts';
 import type { EvaluateArguments } from './arguments.ts';
 import { openClassifier } from './classifier.ts';
 import { type CocoPicture, readCocoFolder } from './coco-folder.ts';
+import type { CommandParts } from './command.ts';
 import { compare } from './comparisons.ts';
 import { readDecodedPictures } from './decoded-pictures.ts';
 import { type Detector, openDetector } from './detector.ts';
 import { evaluate } from './evaluate.ts';
 import type { Method } from './method.ts';
-import { describeMachine, NOTES, type Report, tableOf, writeReport } from './report.ts';
+import { describeMachine, NOTES, type Report, tableOf } from './report.ts';
 import { openSegmenter } from './segmenter.ts';
 import { openSplit, type Split } from './split.ts';
 import type { Classifier, Segmenter, Teachers } from './teachers.ts';
 import { LOCAL, unsplitMethods } from './unsplit-methods.ts';
+import { writeReport } from './write-report.ts';
 
-export interface RunParts {
-  readonly clock: Clock;
-  /** Standard output and standard error, a line at a time. */
-  readonly say: (line: string) => void;
-  readonly progress: (line: string) => void;
+export interface RunParts extends CommandParts {
   /** How the networks' files are opened; tests have some of their own. */
   readonly open?: (file: string) => Promise<Detector>;
   readonly openClassifier?: (file: string) => Promise<Classifier>;

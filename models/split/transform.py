@@ -49,15 +49,14 @@ class Moments:
         return Moments(zeros, square, 0, square.clone(), 0)
 
     def add_maps(self, blocks: Tensor) -> None:
-        wide = blocks.double()
-        self.total += wide.sum(0)
-        self.outer += wide.T @ wide
-        self.count += len(wide)
+        # Products of one batch in float32, sums over batches in float64: fast and exact enough.
+        self.total += blocks.sum(0).double()
+        self.outer += (blocks.T @ blocks).double()
+        self.count += len(blocks)
 
     def add_gradients(self, blocks: Tensor) -> None:
-        wide = blocks.double()
-        self.noticed += wide.T @ wide
-        self.noticed_count += len(wide)
+        self.noticed += (blocks.T @ blocks).double()
+        self.noticed_count += len(blocks)
 
     def mean(self) -> Tensor:
         return self.total / self.count
@@ -117,9 +116,10 @@ def entropy_bytes(symbols: np.ndarray) -> float:
     """Mean bytes a picture of symbols [n,K,h,w] under their own histograms, one a channel."""
     bits = 0.0
     for channel in range(symbols.shape[1]):
-        values, counts = np.unique(symbols[:, channel], return_counts=True)
-        if len(values) > 1:
-            bits -= (counts * np.log2(counts / counts.sum())).sum()
+        values = symbols[:, channel].ravel()
+        counts = np.bincount(values - values.min())
+        counts = counts[counts > 0]
+        bits -= (counts * np.log2(counts / counts.sum())).sum()
     return bits / 8 / len(symbols)
 
 

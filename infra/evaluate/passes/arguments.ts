@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { OptionValues } from '../sequence/option-values.ts';
+import { OptionValues } from '../option-values.ts';
 
 export const PASSES_USAGE = `\
 Usage: npm run passes -- --bundle FOLDER --data FOLDER --detector FILE --classifier FILE

@@ -3,11 +3,11 @@ import sharp from 'sharp';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { type Encoder, openEncoder } from '#models/encoder.ts';
 import { defined } from '#runtime/assert.ts';
-import type { Clock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { TASKS } from '#schemas/result.ts';
 import { openClassifier } from '../classifier.ts';
 import { type CocoPicture, readCocoFolder } from '../coco-folder.ts';
+import type { CommandParts } from '../command.ts';
 import { openDetector } from '../detector.ts';
 import type { FailedPicture } from '../evaluate.ts';
 import { describeMachine } from '../report.ts';
@@ -29,11 +29,7 @@ import {
 import { timeVariants } from './timing.ts';
 import { VARIANTS } from './variants.ts';
 
-export interface PassesParts {
-  readonly clock: Clock;
-  /** Standard output and standard error, a line at a time. */
-  readonly say: (line: string) => void;
-  readonly progress: (line: string) => void;
+export interface PassesParts extends CommandParts {
   /** How the networks' files are opened; tests have some of their own. */
   readonly open?: (args: PassesArguments) => Promise<Networks>;
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { LIMITS } from '#runtime/limits.ts';
-import { OptionValues } from './option-values.ts';
+import { OptionValues } from '../option-values.ts';
 
 export const SEQUENCES_USAGE = `\
 Usage: npm run sequences -- --bundle FOLDER --clips FOLDER [options]

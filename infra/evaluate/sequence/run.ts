@@ -2,8 +2,8 @@ import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
-import type { Clock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
+import type { CommandParts } from '../command.ts';
 import { type Detector, openDetector } from '../detector.ts';
 import { describeMachine } from '../report.ts';
 import type { SequencesArguments } from './arguments.ts';
@@ -23,11 +23,7 @@ import {
 } from './report.ts';
 import { missingVideoCodecs } from './video-codecs.ts';
 
-export interface SequencesParts {
-  readonly clock: Clock;
-  /** Standard output and standard error, a line at a time. */
-  readonly say: (line: string) => void;
-  readonly progress: (line: string) => void;
+export interface SequencesParts extends CommandParts {
   /** How the detector's file is opened; tests have one of their own. */
   readonly open?: (file: string) => Promise<Detector>;
 }

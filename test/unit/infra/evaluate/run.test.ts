@@ -346,6 +346,6 @@ describe('parts', () => {
   });
 
   it('draws a plot of nothing, too', () => {
-    expect(rateAccuracyPlot([], 'a < b')).toContain('a &lt; b');
+    expect(rateAccuracyPlot([], 'mAP50', 'a < b')).toContain('a &lt; b');
   });
 });
