@@ -60,7 +60,8 @@ export const NOTES: readonly string[] = [
   "Encoder size, data size and accuracy are SC2's three metrics (arXiv:2203.08875); GMAC are the" +
     " encoder's multiply-accumulates a frame, in thousands of millions.",
   "Bytes at equal accuracy: between an opponent's best settings, accuracy goes with the" +
-    ' logarithm of the bytes. HEVC intra counts no parameter sets: BPG has a header of a dozen bytes instead.',
+    ' logarithm of the bytes.',
+  'HEVC intra counts no parameter sets: BPG has a header of a dozen bytes in their place.',
   'Local computing sends results and nothing else, so nothing can be analysed again later.',
   'top-1 is the share of pictures whose best class, by its id, is the best that' +
     ' --classifier names on the uncompressed picture; mIoU compares with the masks of' +

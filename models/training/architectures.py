@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.network import LATENT_CHANNELS
+from training.network import S8_CHANNELS
 
 GAMMA_START = 0.1  # As in CompressAI's GDN.
 LEAST = 1e-6
@@ -133,12 +133,12 @@ class Decoder(nn.Module):
         )  # fmt: skip
         self.layers = nn.Sequential(
             first, Gdn1(width, inverse=True), ResidualBlock(width), ResidualBlock(width),
-            nn.Conv2d(width, LATENT_CHANNELS, 3, padding=1),
+            nn.Conv2d(width, S8_CHANNELS, 3, padding=1),
         )  # fmt: skip
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)  # Starts as the mean map, not as noise around it.
-        self.register_buffer("mean", torch.zeros(1, LATENT_CHANNELS, 1, 1))
-        self.register_buffer("deviation", torch.ones(1, LATENT_CHANNELS, 1, 1))
+        self.register_buffer("mean", torch.zeros(1, S8_CHANNELS, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, S8_CHANNELS, 1, 1))
 
     def forward(self, y: Tensor) -> Tensor:
         return self.layers(y) * self.deviation + self.mean

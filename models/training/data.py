@@ -17,7 +17,7 @@ FILL = 127  # (127 - 127) / 128 = 0: padding is silent in the network.
 KINDS = ("diverse", "clothing", "footage", "mosaic", "scenes")
 
 # Share of each kind among the teacher-labelled views (scenes are added on top, with their truth).
-KIND_SHARE = {"diverse": 0.40, "clothing": 0.08, "footage": 0.34, "mosaic": 0.18}
+KIND_SHARE = {"diverse": 0.46, "clothing": 0.06, "footage": 0.24, "mosaic": 0.24}
 
 
 @dataclass(frozen=True)

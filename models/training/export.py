@@ -24,7 +24,14 @@ from training import labels
 from training.data import letterbox, list_pictures, load
 from training.heads import TASKS, Halfsight
 from training.klt import RATE_TARGETS_BYTES
-from training.network import INPUT_SIDE, LATENT_CHANNELS, S16_CHANNELS, S32_CHANNELS
+from training.network import (
+    INPUT_SIDE,
+    LATENT_CHANNELS,
+    LATENT_STRIDE,
+    S8_CHANNELS,
+    S16_CHANNELS,
+    S32_CHANNELS,
+)  # fmt: skip
 from training.parity import write_parity
 
 FEATURES = ("s8", "s16", "s32")
@@ -47,9 +54,9 @@ class BundleSpec:
 
 
 SHIPPED = BundleSpec(
-    name="halfsight-lite0", version="0.1.0",
-    description="EfficientNet-lite0 cut at stride 8 with a weighted KLT; three light heads.",
-    channels=LATENT_CHANNELS, stride=8,
+    name="halfsight-lite0", version="0.2.0",
+    description="EfficientNet-lite0 cut at stride 8, a weighted KLT of blocks; three light heads.",
+    channels=LATENT_CHANNELS, stride=LATENT_STRIDE,
     rate_points=("fine", "standard", "small", "tiny"), default_rate_point=1,
 )  # fmt: skip
 
@@ -60,7 +67,7 @@ def export_graphs(model: Halfsight, spec: BundleSpec, folder: Path) -> None:
     rate_point = torch.zeros(1, dtype=torch.int64)
     side = INPUT_SIDE // spec.stride
     latent = torch.zeros(1, spec.channels, side, side, dtype=torch.int32)
-    channels = (LATENT_CHANNELS, S16_CHANNELS, S32_CHANNELS)
+    channels = (S8_CHANNELS, S16_CHANNELS, S32_CHANNELS)
     features = {
         name: torch.zeros(1, count, INPUT_SIDE // stride, INPUT_SIDE // stride)
         for name, count, stride in zip(FEATURES, channels, (8, 16, 32))

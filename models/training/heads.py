@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.network import (
     INPUT_SIDE,
-    LATENT_CHANNELS,
+    S8_CHANNELS,
     S16_CHANNELS,
     S32_CHANNELS,
     Body,
@@ -92,7 +92,7 @@ class DetectionHead(nn.Module):
 
     def __init__(self, width: int = 96) -> None:
         super().__init__()
-        channels = (LATENT_CHANNELS, S16_CHANNELS, S32_CHANNELS)
+        channels = (S8_CHANNELS, S16_CHANNELS, S32_CHANNELS)
         self.lateral = nn.ModuleList(pointwise(c, width) for c in channels)
         self.top_down = nn.ModuleList(separable(width) for _ in STRIDES)
         self.down = nn.ModuleList(separable(width, 2, 3) for _ in STRIDES[1:])
@@ -149,7 +149,7 @@ class SegmentationHead(nn.Module):
 
     def __init__(self, width: int = 96) -> None:
         super().__init__()
-        channels = (LATENT_CHANNELS, S16_CHANNELS, S32_CHANNELS)
+        channels = (S8_CHANNELS, S16_CHANNELS, S32_CHANNELS)
         self.lateral = nn.ModuleList(pointwise(c, width) for c in channels)
         self.context = nn.ModuleList(separable(width, 1, 3, d) for d in (1, 2, 4))
         self.mix = nn.ModuleList(separable(width) for _ in STRIDES)

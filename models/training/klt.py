@@ -1,11 +1,8 @@
-"""The rotation in the cut: a Karhunen-Loeve transform weighted by what the outputs notice.
+"""The transform in the cut: a Karhunen-Loeve transform of blocks, weighted by what outputs notice.
 
-With covariance S of the stem map's 40 channels and sensitivity G (mean of g g^T, g the gradient
-of the normalised outputs by the map at one cell; a Gauss-Newton estimate by random projections),
-the transform A = V^T G^(1/2), with V the eigenvectors of G^(1/2) S G^(1/2), decorrelates the
-channels and makes one step size fair to all of them: an error of one bin costs the outputs the
-same in every channel.  B = G^(-1/2) V is its inverse.  No training is involved; a few hundred
-unlabelled views do.
+`split/transform.py` says how it is found; here the blocks are 4 x 4 cells of EfficientNet-lite0's
+stride-8 map, and what notices an error are the trunk's maps, the class logits and the map itself.
+No training is involved; a few hundred unlabelled views do.
 """
 
 from __future__ import annotations
@@ -17,16 +14,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from split.transform import DEAD_ZONE, RIDGE, Moments, step_for, to_blocks, weighted_klt
 from training.data import letterbox, list_pictures, load
 from training.heads import Halfsight
-from training.network import LATENT_CHANNELS, fill
+from training.network import (
+    BLOCK,
+    INPUT_SIDE,
+    LATENT_CHANNELS,
+    LATENT_STRIDE,
+    S8_CHANNELS,
+    fill,
+)  # fmt: skip
 from training.prepare import Store
 from training.teachers import unsplit_session
 
 # Mean bytes wanted for one diverse photo, letterboxed, at each rate point (finest first).
-RATE_TARGETS_BYTES = (7800.0, 4200.0, 2500.0, 1500.0)
-SHRINK = 0.12  # Dead zone, in bins.
-RIDGE = 1e-3
+RATE_TARGETS_BYTES = (5000.0, 3200.0, 2000.0, 1200.0)
+GROUP_WEIGHTS = (1.0, 1.0, 2.0)  # Of s16, s32 and the logits, which one wrong class spoils.
+MOMENT_ROWS = 900
+SENSITIVITY_EVERY = 3  # Rows; a gradient costs more than a map.
 
 
 def plain_stem_maps(shared: Path, work: Path) -> dict[str, np.ndarray]:
@@ -51,89 +57,67 @@ def plain_stem_maps(shared: Path, work: Path) -> dict[str, np.ndarray]:
     return dict(np.load(path))
 
 
-def covariance(store: Store, rows: int) -> tuple[Tensor, Tensor]:
-    """Mean [40,1] and covariance [40,40] of the stem map over cells inside the picture."""
-    total, outer = torch.zeros(LATENT_CHANNELS), torch.zeros(LATENT_CHANNELS, LATENT_CHANNELS)
-    count = 0
-    for index in range(rows):
-        x0, y0, x1, y1 = (int(round(float(v) * 52)) for v in store.arrays["content"][index])
-        cells = np.asarray(store.arrays["stem"][index], np.float32)[:, y0:y1, x0:x1]
-        x = torch.from_numpy(cells.reshape(LATENT_CHANNELS, -1))
-        total, outer, count = total + x.sum(1), outer + x @ x.T, count + x.shape[1]
-    mean = (total / count)[:, None]
-    return mean, outer / count - mean @ mean.T
+def inside(content: np.ndarray) -> np.ndarray:
+    """bool [169]: latent cells whose centres lie in the picture; `content` [4] is in fractions."""
+    side = INPUT_SIDE // LATENT_STRIDE
+    at = (np.arange(side) + 0.5) / side
+    across, down = ((at >= content[i]) & (at <= content[i + 2]) for i in (0, 1))
+    return (down[:, None] & across[None]).ravel()
 
 
-def sensitivity(model: Halfsight, store: Store, rows: int, spread: Tensor) -> Tensor:
-    """G [40,40]: how much s8, s16, s32 and the class logits notice each direction of the map."""
+def moments(model: Halfsight, store: Store, rows: int) -> tuple[Moments, Tensor]:
+    """Statistics of the blocks inside the pictures, and G [640,640]: how much s16, s32, the class
+    logits and s8 itself, which feeds two heads, notice each direction of a block."""
     generator = torch.Generator().manual_seed(7)
-    groups = torch.zeros(3, LATENT_CHANNELS, LATENT_CHANNELS)
+    dimensions = S8_CHANNELS * BLOCK**2
+    found = Moments.empty(dimensions)
+    groups = torch.zeros(len(GROUP_WEIGHTS), dimensions, dimensions, dtype=torch.float64)
     for index in range(rows):
-        x = torch.from_numpy(np.asarray(store.arrays["stem"][index], np.float32))[None]
-        content = torch.from_numpy(np.asarray(store.arrays["content"][index]))[None]
-        x.requires_grad_()
-        s16, s32 = model.trunk(x)
-        for slot, out in enumerate((s16, s32, model.classification.logits(s32, content))):
-            scaled = out / out.detach().std()
+        map_ = torch.from_numpy(np.asarray(store.arrays["stem"][index], np.float32))[None]
+        content = np.asarray(store.arrays["content"][index])
+        blocks = to_blocks(map_, BLOCK)
+        found.add_maps(blocks[torch.from_numpy(inside(content))])
+        if index % SENSITIVITY_EVERY != 0:
+            continue
+        map_.requires_grad_()
+        s16, s32 = model.trunk(map_)
+        logits = model.classification.logits(s32, torch.from_numpy(content)[None])
+        for slot, out in enumerate((s16, s32, logits)):
             noise = torch.randn(out.shape, generator=generator)
-            g = torch.autograd.grad((scaled * noise).sum(), x, retain_graph=slot < 2)[0]
-            g = g[0].flatten(1)
-            groups[slot] += g @ g.T / g.shape[1]
-    relative = [g / (g @ spread).trace() for g in groups]  # Each group counts alike.
-    own = torch.diag(1.0 / spread.diag()) / LATENT_CHANNELS  # s8 itself feeds two heads.
-    return relative[0] + relative[1] + relative[2] + own
-
-
-def transform(spread: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(A, B, variances), strongest channel first; A @ B is the identity."""
-    ridge = RIDGE * weight.trace() / LATENT_CHANNELS * torch.eye(LATENT_CHANNELS)
-    values, vectors = torch.linalg.eigh(weight + ridge)
-    root = vectors @ torch.diag(values.sqrt()) @ vectors.T
-    inverse = vectors @ torch.diag(values.rsqrt()) @ vectors.T
-    variances, rotation = torch.linalg.eigh(root @ spread @ root)
-    rotation = rotation.flip(1)
-    return rotation.T @ root, inverse @ rotation, variances.flip(0)
-
-
-def ideal_bytes(symbols: np.ndarray) -> float:
-    """Mean bytes an image of int symbols [n,40,52,52] under its own per-channel histograms."""
-    bits = 0.0
-    for channel in range(LATENT_CHANNELS):
-        counts = np.unique(symbols[:, channel], return_counts=True)[1].astype(np.float64)
-        bits -= (counts * np.log2(counts / counts.sum())).sum()
-    return bits / 8 / len(symbols)
-
-
-def step_for(scaled: np.ndarray, target: float, shrink: float) -> float:
-    """Bin width that codes `scaled` (A(x - mu), [n,40,52,52]) in `target` bytes; bisection."""
-    low, high = 1e-6 * scaled.std(), 50 * scaled.std()
-    for _ in range(18):
-        step = float(np.sqrt(low * high))
-        y = scaled / step
-        size = ideal_bytes(np.rint(y - np.clip(y, -shrink, shrink)).astype(np.int32))
-        low, high = (step, high) if size > target else (low, step)
-    return float(np.sqrt(low * high))
+            scaled = (out / out.detach().std() * noise).sum()
+            gradient = torch.autograd.grad(scaled, map_, retain_graph=slot < 2)[0]
+            wide = to_blocks(gradient, BLOCK).double()
+            groups[slot] += wide.T @ wide
+    spread = found.covariance()
+    weight = torch.diag(1.0 / spread.diag()) / dimensions
+    for share, group in zip(GROUP_WEIGHTS, groups):
+        weight += share * group / (group @ spread).trace()
+    return found, weight + RIDGE * weight.trace() / dimensions * torch.eye(dimensions)
 
 
 def fit(model: Halfsight, shared: Path, work: Path) -> None:
     """Fills the model's quantiser and the refinement's scale."""
     store = Store(work / "views")
-    mean, spread = covariance(store, min(600, store.count()))
-    forward, inverse, variances = transform(spread, sensitivity(model, store, 150, spread))
-    quantiser = model.quantiser
+    found, weight = moments(model, store, min(MOMENT_ROWS, store.count()))
+    klt = weighted_klt(found.mean(), found.covariance(), weight)
+    quantiser, kept = model.quantiser, slice(0, LATENT_CHANNELS)
+    shape = (-1, S8_CHANNELS, BLOCK, BLOCK)
     diverse = torch.from_numpy(plain_stem_maps(shared, work)["diverse"][::2].astype(np.float32))
     with torch.no_grad():
-        fill(quantiser.forward_matrix, (forward[:, :, None, None], -(forward @ mean)[:, 0]))
-        fill(quantiser.inverse_matrix, (inverse[:, :, None, None], mean[:, 0]))
-        quantiser.shrink.fill_(SHRINK)
-        model.refine.deviation.copy_(spread.diag().sqrt().view(1, -1, 1, 1))
-        scaled = quantiser.forward_matrix(diverse).numpy()
+        rows = klt.forward[kept]
+        fill(quantiser.analysis, (rows.reshape(shape), -(rows @ klt.mean)))
+        quantiser.synthesis.expansion.weight.copy_(klt.inverse[:, kept].T.reshape(shape))
+        quantiser.synthesis.mean.copy_(klt.mean.reshape(shape))
+        quantiser.shrink.fill_(DEAD_ZONE)
+        deviation = found.covariance().diag().reshape(S8_CHANNELS, -1).mean(1).sqrt()
+        model.refine.deviation.copy_(deviation.view(1, -1, 1, 1))
+        coefficients = quantiser.analysis(diverse).numpy()
         for index, target in enumerate(RATE_TARGETS_BYTES):
-            step = step_for(scaled, target, SHRINK)
+            step = step_for(coefficients, target)
             quantiser.log_step[index] = float(np.log(step))
             print(f"rate point {index}: {target:.0f} B, step {step:.4f}", flush=True)
-    share = (variances.cumsum(0) / variances.sum())[[3, 7, 15, 23]]
-    print("energy in the first 4, 8, 16, 24 channels:", [round(float(v), 3) for v in share])
+    largest = np.abs(coefficients).max((0, 2, 3)) / float(quantiser.log_step[0, 0].exp())
+    print(f"{int((largest > 0.5).sum())} of {LATENT_CHANNELS} coefficients are ever sent")
 
 
 def main() -> None:

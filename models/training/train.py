@@ -39,8 +39,7 @@ def losses_of(model: Halfsight, batch: Batch, tune: str) -> dict[str, Tensor]:
         symbols = model.quantiser.quantise(stem, rate_point)
         coarse = model.quantiser.dequantise(symbols, rate_point)
     s8 = model.refine(coarse)
-    matrix = model.quantiser.forward_matrix.weight
-    error = torch.nn.functional.conv2d(s8 - stem, matrix)
+    error = model.quantiser.analysis(s8) - model.quantiser.analysis(stem)
     losses = {"refinement": 0.2 * refinement_loss(error, model.quantiser.log_step[1].exp())}
     return losses | task_losses(model, s8, batch, tune)
 
