@@ -1,6 +1,6 @@
 """Official Ladon, Entropic Student and SC2 checkpoints -> a bundle.
 
-    cd models && python -m export --config ladon-splittable_resnet50-fp-beta1.28.yaml \\
+    npm run convert -- --config ladon-splittable_resnet50-fp-beta1.28.yaml \\
         --classification c.pt --detection d.pt --segmentation s.pt --out bundles/ladon-1.28
 
 See README.md beside this file. Ends with 1 and one sentence where something would not be the same.
@@ -28,7 +28,7 @@ PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="python -m export", description=(__doc__ or "").split("\n")[0]
+        prog="npm run convert --", description=(__doc__ or "").split("\n")[0]
     )
     add = made.add_argument
     add(

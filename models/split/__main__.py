@@ -1,7 +1,7 @@
 """Split your own models: pretrained ONNX networks and unlabelled pictures in, a bundle out.
 
-    python -m split models.json --pictures FOLDER --out BUNDLE              # minutes, no training
-    python -m split models.json --pictures FOLDER --out BUNDLE --tune 3000  # then fine-tuned
+    npm run split -- models.json --pictures FOLDER --out BUNDLE              # no training
+    npm run split -- models.json --pictures FOLDER --out BUNDLE --tune 3000  # then fine-tuned
 
 models.json names the models and how they take pixels; see README.md.
 """
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m split", description=__doc__,
+        prog="npm run split --", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("models", type=Path, help="JSON file that names the models")

@@ -9,7 +9,7 @@ its coefficients: an error of one step costs the answers alike in each. B = G^(-
 Transform coding of images has always used blocks (Goyal, "Theoretical foundations of transform
 coding", 2001); split computing with channel-wise transforms leaves the redundancy between
 neighbouring cells in the bitstream. On a detector's stride-8 map blocks of 4 x 4 cells need half
-the bytes of single cells at equal accuracy (measured: README.md).
+the bytes of single cells at equal accuracy (README.md).
 """
 
 from __future__ import annotations

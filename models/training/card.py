@@ -87,7 +87,7 @@ def write_card(bundle: Path, report: Report) -> None:
     )
     lines = [
         f"# {manifest['name']}", "",
-        f"{manifest['description']} Made by `python -m training.scratch`"
+        f"{manifest['description']} Made by `npm run train`"
         f" (variant {args.variant}, preset {args.preset}, seed {args.seed}).", "",
         "| | |", "|---|---|",
         f"| encoder | {report.architecture}, {encoder['macs'] / 1e9:.2f} GMAC a picture,"

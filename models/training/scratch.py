@@ -1,7 +1,7 @@
 """Trains a small bundle from random weights on a CPU, from pictures to the exported folder.
 
-    python -m training.scratch --out BUNDLE                       # synthetic scenes alone
-    python -m training.scratch --out BUNDLE --pictures PHOTOS     # and unlabelled photos
+    npm run train -- --out BUNDLE                       # synthetic scenes alone
+    npm run train -- --out BUNDLE --pictures PHOTOS     # and unlabelled photos
 
 Everything is drawn from the seed and the schedule counts steps: the same command gives the same
 tables on the same machine. Views and checkpoints go to --work (default BUNDLE-work, about 1 GB);
