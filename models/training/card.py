@@ -90,8 +90,8 @@ def write_card(bundle: Path, report: Report) -> None:
         f"{manifest['description']} Made by `npm run train`"
         f" (variant {args.variant}, preset {args.preset}, seed {args.seed}).", "",
         "| | |", "|---|---|",
-        f"| encoder | {report.architecture}, {encoder['macs'] / 1e9:.2f} GMAC a picture,"
-        f" {encoder['parameterBits'] / 8e3:.0f} kB of weights, fp32 |",
+        f"| encoder | {report.architecture}, {encoder['cost']['macs'] / 1e9:.2f} GMAC a picture,"
+        f" {encoder['cost']['parameterBits'] / 8e3:.0f} kB of weights, fp32 |",
         f"| latent | int32 {manifest['latent']['channels']} x {side} x {side} |",
         f"| data | {data_line(args)} |",
         f"| taught by | {taught} |",
