@@ -2,10 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '#runtime/clock.ts';
-import type { Comparison } from './comparisons.ts';
+import { type Comparison, MEASURES } from './comparisons.ts';
 import type { Bytes, Evaluation, Row } from './evaluate.ts';
+import { escapeMarkdown } from './markup.ts';
 import { SCORE_MIN } from './method.ts';
-import { MEASURE_NAMES } from './plot.ts';
+import { encoderTimesRate, MEASURE_NAMES } from './plot.ts';
+import { markdownTable, numberCell } from './sequence/table.ts';
 
 /** All of report.json. */
 export interface Report extends Evaluation {
@@ -55,12 +57,15 @@ export const NOTES: readonly string[] = [
     ' where a bundle or a user asks for a higher score, fewer boxes are told.',
   'Pixel codecs: scaled so that the longest side is the one named, encoded, decoded, scaled to' +
     ' 416 and given to the unsplit detector. In the plot a line joins the best of all settings.',
-  'encode: letterboxed pixels to bytes; decode: those to what the tasks say, with all networks.' +
-    ' Means, one frame at a time, one thread; of HEVC they count the start of ffmpeg too.',
-  "Encoder size, data size and accuracy are SC2's three metrics (arXiv:2203.08875); GMAC are the" +
+  'encode: letterboxed pixels to bytes, of pixel codecs scaling and encoding; decode: from those' +
+    ' bytes to what the tasks say, of pixel codecs decoding and the unsplit networks. Means, one' +
+    ' frame at a time, one thread; of HEVC they count the start of ffmpeg too.',
+  "Encoder size, data size and accuracy are SC2's three metrics (arXiv:2203.08875): kB of the" +
+    " encoder's tensors, bytes of the record. ExR is encoder kB x record kB. GMAC are the" +
     " encoder's multiply-accumulates a frame, in thousands of millions.",
   "Bytes at equal accuracy: between an opponent's best settings, accuracy goes with the" +
-    ' logarithm of the bytes.',
+    " logarithm of the bytes. The ratio is the bundle's bytes over the opponent's: below 1 the" +
+    ' bundle needs fewer.',
   'HEVC intra counts no parameter sets: BPG has a header of a dozen bytes in their place.',
   'Local computing sends results and nothing else, so nothing can be analysed again later.',
   'top-1 is the share of pictures whose best class, by its id, is the best that' +
@@ -79,7 +84,15 @@ export const NOTES: readonly string[] = [
     ' shows many things, little decides between two classes.',
 ];
 
-const COLUMNS: readonly (readonly [title: string, cell: (row: Row) => string])[] = [
+/** What stands in the lines and columns, as plain text. */
+export interface Table {
+  readonly titles: readonly string[];
+  readonly cells: readonly (readonly string[])[];
+}
+
+type Columns<Item> = readonly (readonly [title: string, cell: (item: Item) => string])[];
+
+const COLUMNS: Columns<Row> = [
   ['method', (row) => row.method],
   ['setting', (row) => row.setting],
   ['n', (row) => String(row.pictures)],
@@ -87,57 +100,75 @@ const COLUMNS: readonly (readonly [title: string, cell: (row: Row) => string])[]
   ['median', (row) => bytes(row.recordBytes, 'median')],
   ['codec bytes, mean', (row) => bytes(row.codecBytes, 'mean')],
   ['median', (row) => bytes(row.codecBytes, 'median')],
-  ['mAP', (row) => fraction(row.mAP)],
-  ['mAP50', (row) => fraction(row.mAP50)],
-  ['person AP50', (row) => fraction(row.personAP50)],
-  ['top-1', (row) => fraction(row.top1Agreement)],
-  ['mIoU', (row) => fraction(row.mIoU)],
-  ['encode ms', (row) => decimal(row.times?.encodeMs, 1)],
-  ['decode ms', (row) => decimal(row.times?.decodeMs, 1)],
-  ['encoder kB', (row) => decimal(row.encoder && row.encoder.parameterBits / 8_000, 0)],
-  ['encoder GMAC', (row) => decimal(row.encoder && row.encoder.macs / 1e9, 2)],
-  ['remark', (row) => row.remark.replaceAll(/\s+/g, ' ').replaceAll('|', '/')],
+  ['mAP', (row) => numberCell(row.mAP, 3)],
+  ['mAP50', (row) => numberCell(row.mAP50, 3)],
+  ['person AP50', (row) => numberCell(row.personAP50, 3)],
+  ['top-1', (row) => numberCell(row.top1Agreement, 3)],
+  ['mIoU', (row) => numberCell(row.mIoU, 3)],
+  ['encode ms', (row) => numberCell(row.times?.encodeMs, 1)],
+  ['decode ms', (row) => numberCell(row.times?.decodeMs, 1)],
+  ['encoder kB', encoderKilobytes],
+  ['encoder GMAC', (row) => numberCell(row.encoder && row.encoder.macs / 1e9, 2)],
+  ['remark', (row) => row.remark],
 ];
 
-/** Titles, and the cells of each row. */
-export function cellsOf(rows: readonly Row[]) {
-  const titles = COLUMNS.map(([title]) => title);
-  return { titles, cells: rows.map((row) => COLUMNS.map(([, cell]) => cell(row))) };
+const COMPARISON_COLUMNS: Columns<Comparison> = [
+  ['bundle', (each) => `${each.method}, ${each.setting}`],
+  ['measure', (each) => MEASURE_NAMES[each.measure]],
+  ['value', (each) => numberCell(each.value, 3)],
+  ['bytes', (each) => String(each.recordBytes)],
+  ['opponent', (each) => each.opponent],
+  ['its bytes', (each) => numberCell(each.opponentBytes, 0)],
+  ['ratio', (each) => numberCell(each.ratio, 2)],
+  ['remark', (each) => each.remark],
+];
+
+const TRADE_OFF_COLUMNS: Columns<Row> = [
+  ['bundle', (row) => row.method],
+  ['setting', (row) => row.setting],
+  ['encoder kB', encoderKilobytes],
+  ['record bytes, mean', (row) => bytes(row.recordBytes, 'mean')],
+  ['ExR', (row) => numberCell(encoderTimesRate(row), 0)],
+  ...MEASURES.map(
+    (measure) => [MEASURE_NAMES[measure], (row: Row) => numberCell(row[measure], 3)] as const,
+  ),
+];
+
+/** All rows with all that was measured. */
+export function rowsTable(rows: readonly Row[]): Table {
+  return tableWith(rows, COLUMNS);
+}
+
+/** What opponents need to be as good. */
+export function comparisonTable(comparisons: readonly Comparison[]): Table {
+  return tableWith(comparisons, COMPARISON_COLUMNS);
+}
+
+/** SC2's three metrics (arXiv:2203.08875), of the rows that know what their encoder costs. */
+export function tradeOffTable(rows: readonly Row[]): Table {
+  const known = rows.filter((row) => encoderTimesRate(row) !== null);
+  return tableWith(known, TRADE_OFF_COLUMNS);
+}
+
+function tableWith<Item>(items: readonly Item[], columns: Columns<Item>): Table {
+  const titles = columns.map(([title]) => title);
+  return { titles, cells: items.map((item) => columns.map(([, cell]) => cell(item))) };
 }
 
 /** In Markdown, with the columns aligned for a terminal. */
-export function tableOf(rows: readonly Row[]): string {
-  const { titles, cells } = cellsOf(rows);
-  return markdownTable(titles, cells);
-}
-
-export function markdownTable(
-  titles: readonly string[],
-  cells: readonly (readonly string[])[],
-): string {
-  const widths = titles.map((title, index) =>
-    Math.max(title.length, ...cells.map((line) => line[index]?.length ?? 0)),
+export function markdownOf({ titles, cells }: Table): string {
+  const columns = titles.map(
+    (title, index) => [title, (line: readonly string[]) => line[index] ?? ''] as const,
   );
-  const pad = (line: readonly string[]) =>
-    line.map((cell, index) => (index === line.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)));
-  const lines = [titles, titles.map((title) => '-'.repeat(title.length)), ...cells].map(pad);
-  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+  return markdownTable(
+    cells.map((line) => line.map(escapeMarkdown)),
+    columns,
+  );
 }
 
-/** Titles and cells of what opponents need to be as good. */
-export function comparisonCells(comparisons: readonly Comparison[]) {
-  const titles = ['bundle', 'measure', 'value', 'bytes', 'opponent', 'its bytes', 'ratio', ''];
-  const cells = comparisons.map((each) => [
-    `${each.method}, ${each.setting}`,
-    MEASURE_NAMES[each.measure],
-    each.value.toFixed(3),
-    String(each.recordBytes),
-    each.opponent,
-    each.opponentBytes === null ? '-' : String(each.opponentBytes),
-    each.ratio === null ? '-' : each.ratio.toFixed(2),
-    each.remark,
-  ]);
-  return { titles, cells };
+/** All rows, for a terminal. */
+export function tableOf(rows: readonly Row[]): string {
+  return markdownOf(rowsTable(rows));
 }
 
 /** Where the figures come from, in a sentence or two. */
@@ -152,13 +183,9 @@ export function provenanceOf(report: Report): string {
 }
 
 function bytes(value: Bytes | null, which: keyof Bytes): string {
-  return value === null ? '-' : String(value[which]);
+  return numberCell(value?.[which], 0);
 }
 
-function decimal(value: number | null | undefined, digits: number): string {
-  return value === null || value === undefined ? '-' : value.toFixed(digits);
-}
-
-function fraction(value: number | null): string {
-  return value === null ? '-' : value.toFixed(3);
+function encoderKilobytes({ encoder }: Row): string {
+  return numberCell(encoder && encoder.parameterBits / 8_000, 0);
 }
