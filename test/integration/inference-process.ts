@@ -1,7 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { afterEach } from 'vitest';
 import type { Broker, IncomingRecord } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -11,16 +8,14 @@ import { frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { decodeResult, type Result, TASKS } from '#schemas/result.ts';
 import { type TopicTable, topicSpecs } from '#schemas/topics.ts';
-import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
+import { type InferenceProcess, spawnInference } from '#test/fixtures/inference-child.ts';
 
 /** Real inference consumers and a reader of their results, for tests on a real Kafka. */
 
-const MAIN = join(import.meta.dirname, '..', '..', 'consumers', 'inference', 'main.ts');
-
-const children: ChildProcess[] = [];
+const children: InferenceProcess[] = [];
 const brokers: Broker[] = [];
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (const child of children.splice(0)) await child.kill();
   for (const broker of brokers.splice(0)) await broker.close();
 });
 
@@ -31,58 +26,15 @@ export function openBroker(addresses: readonly string[]): Broker {
   return broker;
 }
 
-export interface InferenceProcess {
-  /** SIGKILL; resolves when it is gone. */
-  kill(): Promise<void>;
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
-  /** Its child that runs the models, while it has one. */
-  enginePid(): number | undefined;
-  /** SIGTERM; the exit code. */
-  stop(): Promise<number | null>;
-  /** What it has said so far. */
-  output(): string;
-}
-
+/** Ended at the latest after the test. */
 export function startInference(
   addresses: readonly string[],
   prefix: string,
   variables: Readonly<Record<string, string>> = {},
 ): InferenceProcess {
-  const child = spawn(process.execPath, [MAIN], {
-    stdio: ['ignore', 'inherit', 'pipe'],
-    env: {
-      ...process.env,
-      KAFKA_BROKERS: addresses.join(','),
-      KAFKA_TOPIC_PREFIX: prefix,
-      KAFKA_GROUP_ID: `${prefix}-inference`,
-      HALFSIGHT_BUNDLE: TINY_BUNDLE,
-      HALFSIGHT_LOG_FORMAT: 'text',
-      ...variables,
-    },
-  });
+  const child = spawnInference(addresses, prefix, variables);
   children.push(child);
-  let output = '';
-  child.stderr?.on('data', (data: Buffer) => {
-    output += data.toString();
-  });
-  const exited = once(child, 'exit');
-  return {
-    async kill() {
-      child.kill('SIGKILL');
-      await exited;
-    },
-    signal: (signal) => void child.kill(signal),
-    enginePid() {
-      const list = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
-      return list.trim() === '' ? undefined : Number(list.trim().split(' ')[0]);
-    },
-    async stop() {
-      child.kill('SIGTERM');
-      const [code] = (await exited) as [number | null];
-      return code;
-    },
-    output: () => output,
-  };
+  return child;
 }
 
 export async function createTopics(broker: Broker, topics: TopicTable): Promise<void> {
