@@ -9,6 +9,8 @@ export interface OutgoingRecord {
   readonly key: string;
   readonly value: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
+  /** Headers of someone else that are handed on byte for byte. */
+  readonly rawHeaders?: Readonly<Record<string, Uint8Array>>;
 }
 
 /**

@@ -13,6 +13,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `ms`; resolves at once (never rejects) when `signal` aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves once what is ready, I/O and timers, has had its turn. */
+  turn(): Promise<void>;
   /** Calls `action` once after `ms`. */
   after(ms: number, action: () => void): Cancel;
   /** Calls `action` every `ms`. */
@@ -56,6 +58,10 @@ class SystemClock implements Clock {
       const timer = setTimeout(finish, ms);
       signal?.addEventListener('abort', finish, { once: true });
     });
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   after(ms: number, action: () => void): Cancel {

@@ -43,6 +43,10 @@ export const ERRORS = {
   'inference-failed': { retry: false },
   'inference-stalled': { retry: true },
 
+  // The camera's spool.
+  'spool-unusable': { retry: false },
+  'spool-failed': { retry: true },
+
   // Sources.
   'source-invalid': { retry: false },
   'source-ended': { retry: false },

@@ -2,7 +2,7 @@ import { systemClock } from './clock.ts';
 import { describeError, HalfsightError } from './errors.ts';
 import { onInterrupts } from './interrupts.ts';
 import { LIMITS } from './limits.ts';
-import type { Logger } from './log.ts';
+import { createLogger, type Logger } from './log.ts';
 
 /** Why a process is asked to stop. */
 export type StopReason = 'signal' | 'parent-gone' | 'requested';
@@ -63,6 +63,15 @@ export async function runProcess(
   }
   logger.info('process-stopped');
   process.exit(EXIT.ok);
+}
+
+/** Reads what a process needs before it has a logger; a mistake ends it as one in `run` does. */
+export function readAtStart<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    return crash(createLogger({ level: 'error', format: 'json' }), error);
+  }
 }
 
 /** Operating errors are told in one line; a mistake of the program with its stack. */

@@ -12,6 +12,11 @@ export const LIMITS = {
   resultRecordBytesMax: 512 * 1024,
   /** A dead letter carries a whole frame record, or one that was too large, cut to this. */
   deadLetterOriginalBytesMax: 512 * 1024,
+  /** UTF-16 units of a stack in a dead letter. */
+  deadLetterStackLengthMax: 8_000,
+  deadLetterActionBytesMax: 16 * 1024,
+  /** Letters are gone after 8 days and actions on them after 28: what is younger must be there. */
+  deadLetterActionsSureMs: 14 * 24 * 3_600_000,
   /** Broker-side `max.message.bytes` of every topic. */
   messageBytesMax: 1024 * 1024,
   /** Symbols of one latent. 64 channels x 256 x 256 is a 2048 x 2048 input at stride 8. */
@@ -37,6 +42,15 @@ export const LIMITS = {
   accumulatorBytesMax: 512 * 1024,
   /** Encoded frames an agent holds until the broker acknowledges them; beyond, new ones drop. */
   publishBacklogBytesMax: 32 * 1024 * 1024,
+  /** Records on an agent's disk, unless its settings say otherwise. */
+  spoolBytesDefault: 256 * 1024 * 1024,
+  spoolBytesMin: 4 * 1024 * 1024,
+  /** The file may be so many times as large as the records in it: pages are not always full. */
+  spoolFileFactor: 1.5,
+  /** A batch that is not acknowledged for so long goes to the spool, and all that waits behind. */
+  spoolAfterMs: 2_000,
+  /** While there is a spool, new frames are stored at most so late. */
+  spoolLingerMs: 100,
   publishRetryDelayMsMin: 100,
   publishRetryDelayMsMax: 3_000,
   encoderWorkersMax: 64,
@@ -99,6 +113,8 @@ export const LIMITS = {
   /** How long a stopping consumer waits for what is under way to be committed. */
   inferenceDrainTimeoutMs: 10_000,
   detectionsPerFrameMax: 100,
+  /** Under overload a head is left out, or taken back, at most so often. */
+  overloadRestMs: 2_000,
 
   // ---- Subscriber ------------------------------------------------------------------------------
   handlerAttemptsMax: 6,
@@ -179,6 +195,10 @@ assert(
   LIMITS.deadLetterOriginalBytesMax + 64 * 1024 <= LIMITS.messageBytesMax,
   'a dead letter with its reason and headers must fit in a message',
 );
+assert(
+  LIMITS.deadLetterHeadersBytesMax + 3 * LIMITS.deadLetterStackLengthMax + 6 * 1024 < 64 * 1024,
+  'headers, stack (3 bytes a unit) and detail of a dead letter must fit beside its original',
+);
 assert(LIMITS.resultRecordBytesMax < LIMITS.messageBytesMax, 'a result must fit in a message');
 assert(
   LIMITS.messageBytesMax <= LIMITS.fetchBytesPerPartitionMax,
@@ -188,6 +208,15 @@ assert(
   LIMITS.fetchBytesPerPartitionMax <= LIMITS.fetchBytesMax &&
     LIMITS.fetchBytesMax < LIMITS.consumerBytesInFlightMax,
   'one fetch must fit in the bytes in flight',
+);
+assert(
+  4 * LIMITS.accumulatorBytesMax <= LIMITS.spoolBytesMin &&
+    LIMITS.spoolBytesMin <= LIMITS.spoolBytesDefault,
+  'the batch on its way, which is never dropped, must be a small part of the spool',
+);
+assert(
+  LIMITS.spoolLingerMs < LIMITS.spoolAfterMs && LIMITS.spoolAfterMs < LIMITS.publishDrainTimeoutMs,
+  'a stopping agent must have time to store what it could not publish',
 );
 assert(
   LIMITS.accumulatorBytesMax <= LIMITS.publishBacklogBytesMax,

@@ -3,7 +3,9 @@ import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerSettings } from './broker.ts';
 import { HalfsightError } from './errors.ts';
+import { LIMITS } from './limits.ts';
 import type { LogLevel } from './log.ts';
+import type { RedisSettings } from './redis.ts';
 
 /**
  * Everything Halfsight reads from the environment, with its meaning: the one place of the program
@@ -15,7 +17,7 @@ export const VARIABLES = {
   KAFKA_TLS_CA_FILE: 'PEM file with the CA of the brokers',
   KAFKA_TLS_CERT_FILE: 'PEM file with the client certificate (mutual TLS)',
   KAFKA_TLS_KEY_FILE: 'PEM file with the client key (mutual TLS)',
-  KAFKA_SASL_MECHANISM: 'plain, scram-sha-256 or scram-sha-512',
+  KAFKA_SASL_MECHANISM: 'plain, scram-sha-256 or scram-sha-512; together with TLS',
   KAFKA_SASL_USERNAME: 'SASL user',
   KAFKA_SASL_PASSWORD: 'SASL password; better KAFKA_SASL_PASSWORD_FILE',
   KAFKA_SASL_PASSWORD_FILE: 'file that holds the SASL password',
@@ -23,10 +25,19 @@ export const VARIABLES = {
   KAFKA_TOPIC_PREFIX: 'first part of every topic name; default halfsight',
   KAFKA_PARTITIONS: 'partitions of each topic when they are created; default 8',
   KAFKA_REPLICATION_FACTOR: 'replicas of each topic when they are created; default 1',
-  REDIS_URL: 'redis://host:port; unset: `npm start` runs a Redis of its own',
+  REDIS_URL: 'redis://host:port or, with TLS, rediss://; unset: `npm start` runs one of its own',
+  REDIS_PASSWORD: 'password of the user in REDIS_URL, or of the default user',
+  REDIS_PASSWORD_FILE: 'file that holds the Redis password',
+  REDIS_TLS_CA_FILE: 'PEM file with the CA of the Redis; for rediss:// only',
   SCHEMA_REGISTRY_URL: 'Confluent-style registry; unset: Avro single-object encoding',
+  SCHEMA_REGISTRY_PASSWORD: 'password of the user in SCHEMA_REGISTRY_URL',
+  SCHEMA_REGISTRY_PASSWORD_FILE: 'file that holds the password of the registry',
   HALFSIGHT_BUNDLE: 'folder of the bundle; default models/bundles/halfsight-lite0',
   HALFSIGHT_HEADS: 'heads a consumer runs, comma separated; default all heads of the bundle',
+  HALFSIGHT_SHED_HEADS: 'heads left out under overload, in that order; default none',
+  HALFSIGHT_SHED_AFTER_MS: 'age of a frame from which on they are left out; default 10000',
+  HALFSIGHT_SKIP_AFTER_MS: 'age from which on no head runs on a frame; default: every frame is run',
+  HALFSIGHT_COMMIT_INTERVAL_MS: `between two commits; default ${LIMITS.transactionIntervalMs}`,
   HALFSIGHT_PROVIDER: 'ONNX Runtime execution provider: cpu, cuda or tensorrt; default cpu',
   HALFSIGHT_THREADS: 'threads of one ONNX Runtime session; default 1',
   HALFSIGHT_LOG_LEVEL: 'debug, info, warn or error; default info',
@@ -41,6 +52,8 @@ type OtelEndpoint =
   | 'OTEL_TRACES_EXPORTER';
 type Variables = Readonly<Record<string, string | undefined>>;
 
+const DAY_MS = 86_400_000;
+
 export interface Environment {
   /** Undefined: nobody named a broker, so the local stack is wanted. */
   readonly kafkaBrokers: readonly string[] | undefined;
@@ -51,10 +64,18 @@ export interface Environment {
   readonly partitionCount: number;
   readonly replicationFactor: number;
   readonly redisUrl: string | undefined;
+  readonly redisPassword: string | undefined;
+  readonly redisTlsCaFile: string | undefined;
+  /** With its user and password, if it wants any: not to be shown. */
   readonly schemaRegistryUrl: string | undefined;
   readonly bundleDirectory: string;
   /** Undefined: all heads of the bundle. */
   readonly heads: readonly string[] | undefined;
+  /** Undefined: none is ever left out. */
+  readonly shedHeads: readonly string[] | undefined;
+  readonly shedAfterMs: number;
+  readonly skipAfterMs: number | undefined;
+  readonly commitIntervalMs: number;
   readonly provider: 'cpu' | 'cuda' | 'tensorrt';
   readonly threads: number;
   readonly logLevel: LogLevel;
@@ -62,7 +83,7 @@ export interface Environment {
   readonly cacheDirectory: string;
   /** Whether an OpenTelemetry trace exporter is configured. */
   readonly tracingEnabled: boolean;
-  /** `${NAME}` in a config file. */
+  /** `${NAME}` in a config file: NAME, or the content of the file that NAME_FILE names. */
   readonly lookup: (name: string) => string | undefined;
 }
 
@@ -77,19 +98,25 @@ export function readEnvironment(variables: Variables = process.env): Environment
     topicPrefix: reader.matching('KAFKA_TOPIC_PREFIX', /^[A-Za-z0-9_-]{1,60}$/) ?? 'halfsight',
     partitionCount: reader.integer('KAFKA_PARTITIONS', 1, 1024) ?? 8,
     replicationFactor: reader.integer('KAFKA_REPLICATION_FACTOR', 1, 15) ?? 1,
-    redisUrl: reader.matching('REDIS_URL', /^rediss?:\/\/.+/),
-    schemaRegistryUrl: reader.matching('SCHEMA_REGISTRY_URL', /^https?:\/\/.+/),
+    ...readRedis(reader),
+    schemaRegistryUrl: readSchemaRegistry(reader),
     bundleDirectory:
       reader.text('HALFSIGHT_BUNDLE') ??
       join(import.meta.dirname, '..', 'models', 'bundles', 'halfsight-lite0'),
     heads: reader.list('HALFSIGHT_HEADS'),
+    shedHeads: reader.list('HALFSIGHT_SHED_HEADS'),
+    shedAfterMs: reader.integer('HALFSIGHT_SHED_AFTER_MS', 100, DAY_MS) ?? 10_000,
+    commitIntervalMs:
+      reader.integer('HALFSIGHT_COMMIT_INTERVAL_MS', 0, LIMITS.transactionTimeoutMs / 2) ??
+      LIMITS.transactionIntervalMs,
+    skipAfterMs: reader.integer('HALFSIGHT_SKIP_AFTER_MS', 100, DAY_MS),
     provider: reader.oneOf('HALFSIGHT_PROVIDER', ['cpu', 'cuda', 'tensorrt']) ?? 'cpu',
     threads: reader.integer('HALFSIGHT_THREADS', 1, 256) ?? 1,
     logLevel: reader.oneOf('HALFSIGHT_LOG_LEVEL', ['debug', 'info', 'warn', 'error']) ?? 'info',
     logFormat: reader.oneOf('HALFSIGHT_LOG_FORMAT', ['json', 'text']) ?? 'json',
     cacheDirectory: cacheDirectory(reader),
     tracingEnabled: tracingEnabled(reader),
-    lookup: (name) => variables[name],
+    lookup: (name) => lookUp(variables, name),
   };
   reader.finish();
   return environment;
@@ -121,6 +148,23 @@ export function brokerSettings(
   };
 }
 
+/** How to reach the Redis that the environment names. */
+export function redisSettings(environment: Environment): RedisSettings {
+  const { redisUrl: url, redisPassword: password, redisTlsCaFile: tlsCaFile } = environment;
+  if (url === undefined) {
+    throw new HalfsightError('settings-invalid', 'no Redis is named.', {
+      advice: 'Set REDIS_URL=redis://host:port, or rediss:// for TLS.',
+    });
+  }
+  return { url, password, tlsCaFile };
+}
+
+/** What is wrong with the address of a broker, without the password that it may hold. */
+export function problemOfBroker(address: string): string | undefined {
+  if (/^(\[[0-9a-fA-F:]+\]|[^\s:/@]+):\d{1,5}$/.test(address)) return undefined;
+  return `"${address.replace(/.*@/, '***@')}" is no host:port`;
+}
+
 function readTls(reader: Reader): BrokerSettings['tls'] {
   const files = {
     caFile: reader.text('KAFKA_TLS_CA_FILE'),
@@ -146,14 +190,77 @@ function readSasl(reader: Reader): BrokerSettings['sasl'] {
   ]);
   const username = reader.text('KAFKA_SASL_USERNAME');
   const password = reader.secret('KAFKA_SASL_PASSWORD', 'KAFKA_SASL_PASSWORD_FILE');
-  if (mechanism === undefined && username === undefined && password === undefined) return undefined;
-  if (mechanism === undefined || username === undefined || password === undefined) {
+  const isPasswordSet =
+    reader.text('KAFKA_SASL_PASSWORD') !== undefined ||
+    reader.text('KAFKA_SASL_PASSWORD_FILE') !== undefined;
+  const isMechanismSet = reader.text('KAFKA_SASL_MECHANISM') !== undefined;
+  if (!isMechanismSet && username === undefined && !isPasswordSet) return undefined;
+  if (!isMechanismSet || username === undefined || !isPasswordSet) {
     reader.reject(
       'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD(_FILE) belong together',
     );
     return undefined;
   }
+  // One of them is wrong in itself, which was told already.
+  if (mechanism === undefined || password === undefined) return undefined;
   return { mechanism, username, password };
+}
+
+function readRedis(
+  reader: Reader,
+): Pick<Environment, 'redisUrl' | 'redisPassword' | 'redisTlsCaFile'> {
+  const redisUrl = reader.url('REDIS_URL', ['redis:', 'rediss:']);
+  const redisPassword = reader.secret('REDIS_PASSWORD', 'REDIS_PASSWORD_FILE');
+  const redisTlsCaFile = reader.text('REDIS_TLS_CA_FILE');
+  const url = redisUrl === undefined ? undefined : new URL(redisUrl);
+  if (redisPassword !== undefined && url !== undefined && url.password !== '') {
+    reader.reject('REDIS_PASSWORD(_FILE) is set, and REDIS_URL holds a password: keep one');
+  }
+  if (redisTlsCaFile !== undefined && url !== undefined && url.protocol !== 'rediss:') {
+    reader.reject('REDIS_TLS_CA_FILE is set, but REDIS_URL is without TLS: write rediss://');
+  }
+  return { redisUrl, redisPassword, redisTlsCaFile };
+}
+
+function readSchemaRegistry(reader: Reader): string | undefined {
+  const written = reader.url('SCHEMA_REGISTRY_URL', ['http:', 'https:']);
+  const password = reader.secret('SCHEMA_REGISTRY_PASSWORD', 'SCHEMA_REGISTRY_PASSWORD_FILE');
+  if (written === undefined || password === undefined) return written;
+  const url = new URL(written);
+  if (url.username === '') {
+    reader.reject('SCHEMA_REGISTRY_PASSWORD(_FILE) needs a user in SCHEMA_REGISTRY_URL: user@host');
+  }
+  if (url.password !== '') {
+    reader.reject(
+      'SCHEMA_REGISTRY_PASSWORD(_FILE) is set, and so is a password in the URL: keep one',
+    );
+  }
+  // The setter of URL leaves a "%" as it is.
+  url.password = encodeURIComponent(password);
+  return url.href;
+}
+
+function lookUp(variables: Variables, name: string): string | undefined {
+  const file = variables[`${name}_FILE`];
+  if (file === undefined || file === '') return variables[name];
+  if (variables[name] !== undefined) {
+    throw new HalfsightError('settings-invalid', `${name} and ${name}_FILE are both set.`, {
+      advice: 'Keep one of them, better the file.',
+    });
+  }
+  try {
+    return readSecretFile(file);
+  } catch (cause) {
+    const message = `${name}_FILE=${file} cannot be read (${(cause as Error).message}).`;
+    throw new HalfsightError('settings-invalid', message, { cause });
+  }
+}
+
+/** Editors and `echo` end a file with a line break that nobody means. */
+function readSecretFile(file: string): string {
+  const secret = readFileSync(file, 'utf8').replace(/[\r\n]+$/, '');
+  if (secret === '') throw new Error('it is empty');
+  return secret;
 }
 
 function cacheDirectory(reader: Reader): string {
@@ -210,7 +317,7 @@ class Reader {
   ): Choice | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
-    const choice = choices.find((candidate) => candidate === value);
+    const choice = choices.find((candidate) => candidate === value.toLowerCase());
     if (choice === undefined) this.reject(`${name}=${value} is none of ${choices.join(', ')}`);
     return choice;
   }
@@ -232,12 +339,30 @@ class Reader {
     return parts === undefined || parts.length === 0 ? undefined : parts;
   }
 
+  /** A URL that may hold a password, so that its value never appears in an error. */
+  url(name: Variable, protocols: readonly string[]): string | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url === undefined || url.hostname === '' || !protocols.includes(url.protocol)) {
+      const beginnings = protocols.map((protocol) => `${protocol}//`).join(' or ');
+      this.reject(`${name} is no URL that begins with ${beginnings} and names a host`);
+      return undefined;
+    }
+    try {
+      decodeURIComponent(url.username + url.password);
+    } catch {
+      this.reject(`${name}: "%" in a user or password must be written as %25`);
+      return undefined;
+    }
+    return value;
+  }
+
   brokers(name: Variable): readonly string[] | undefined {
     const brokers = this.list(name);
     for (const broker of brokers ?? []) {
-      if (!/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(broker)) {
-        this.reject(`${name}: "${broker}" is no host:port`);
-      }
+      const problem = problemOfBroker(broker);
+      if (problem !== undefined) this.reject(`${name}: ${problem}`);
     }
     return brokers;
   }
@@ -246,9 +371,11 @@ class Reader {
   secret(name: Variable, fileName: Variable): string | undefined {
     const file = this.text(fileName);
     if (file === undefined) return this.text(name);
-    if (this.text(name) !== undefined) this.reject(`${name} and ${fileName} are both set`);
+    if (this.text(name) !== undefined) {
+      this.reject(`${name} and ${fileName} are both set: keep one, better the file`);
+    }
     try {
-      return readFileSync(file, 'utf8').trim();
+      return readSecretFile(file);
     } catch (error) {
       this.reject(`${fileName}=${file} cannot be read (${(error as Error).message})`);
       return undefined;

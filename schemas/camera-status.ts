@@ -29,6 +29,11 @@ export interface CameraStatus {
   readonly timeUs: number;
   /** The epoch is closed: captured = published + sum(dropped), and nothing will change any more. */
   readonly final: boolean;
+  /**
+   * The agent was killed in this epoch, or stopped with frames sent and not acknowledged: a final
+   * status then counts at least what it says, and some of its drops may be on the topic.
+   */
+  readonly interrupted: boolean;
   /** For a person: why it is offline, say. Never holds credentials. */
   readonly detail: string;
 }

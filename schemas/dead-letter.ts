@@ -26,6 +26,13 @@ export interface DeadLetter {
   readonly failedTimeUs: number;
   /** SHA-256 of the consumer's `bundle.json`, hex. */
   readonly bundleDigest: string;
+  /** Name and version of that bundle; empty in letters of version 1. */
+  readonly bundleName: string;
+  readonly bundleVersion: string;
+  /** Of a mistake of ours that the record found; null for every other error. */
+  readonly stack: string | null;
+  /** How often the frame had been redriven before it failed here. */
+  readonly redrives: number;
 }
 
 /** Cuts `originValue` to the limit; `originBytes` keeps saying how long it was. */

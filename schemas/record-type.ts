@@ -37,6 +37,7 @@ export type RecordTypeName =
   | 'detection'
   | 'segmentation'
   | 'dead-letter'
+  | 'dead-letter-action'
   | 'camera-status';
 
 export const RECORD_TYPES: Readonly<Record<RecordTypeName, RecordType>> = {
@@ -45,6 +46,7 @@ export const RECORD_TYPES: Readonly<Record<RecordTypeName, RecordType>> = {
   detection: loadRecordType('detection'),
   segmentation: loadRecordType('segmentation'),
   'dead-letter': loadRecordType('dead-letter'),
+  'dead-letter-action': loadRecordType('dead-letter-action'),
   'camera-status': loadRecordType('camera-status'),
 };
 

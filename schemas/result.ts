@@ -33,6 +33,11 @@ export interface ResultEnvelope extends FrameIdentity {
   readonly sourceHeight: number;
   /** `shed`: the head did not run, under overload; the lists are empty and say nothing. */
   readonly status: ResultStatus;
+  /**
+   * How often the frame was redriven from the dead letters before this result. Above 0 it comes
+   * after later frames.
+   */
+  readonly redrives: number;
   readonly lineage: Lineage;
 }
 

@@ -16,6 +16,8 @@ export interface TopicTable {
   readonly frames: Topic;
   readonly status: Topic;
   readonly deadLetters: Topic;
+  /** What was done about dead letters: redriven, discarded. */
+  readonly deadLetterActions: Topic;
   readonly results: Readonly<Record<Task, Topic>>;
 }
 
@@ -26,9 +28,10 @@ export interface TopicOptions {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** How long frames can be analysed again; also how long conservation can be checked. */
-const FRAME_RETENTION_MS = 24 * HOUR_MS;
-const WEEK_MS = 7 * 24 * HOUR_MS;
+const FRAME_RETENTION_MS = DAY_MS;
+const WEEK_MS = 7 * DAY_MS;
 
 /**
  * The topics of one pipeline. Every record's key is its camera id and every topic has the same
@@ -65,7 +68,17 @@ export function topicTable(options: TopicOptions = {}): TopicTable {
       'min.compaction.lag.ms': String(FRAME_RETENTION_MS),
       'retention.ms': String(WEEK_MS),
     }),
-    deadLetters: topic('inference.dead-letter', 'dead-letter', kept(WEEK_MS)),
+    deadLetters: topic('inference.dead-letter', 'dead-letter', {
+      ...kept(WEEK_MS),
+      // Kafka deletes whole segments, by their newest record: a letter lives for a day more.
+      'segment.ms': String(DAY_MS),
+    }),
+    // Longer than any letter: a letter whose action was forgotten could be redriven twice.
+    deadLetterActions: topic(
+      'inference.dead-letter-action',
+      'dead-letter-action',
+      kept(4 * WEEK_MS),
+    ),
     results: {
       classification: result('classification'),
       detection: result('detection'),
@@ -77,7 +90,16 @@ export function topicTable(options: TopicOptions = {}): TopicTable {
 /** All topics of the table, in the order in which a frame meets them. */
 export function topicSpecs(table: TopicTable): Topic[] {
   const results = TASKS.map((task) => table.results[task]);
-  return [table.frames, table.status, ...results, table.deadLetters];
+  const { frames, status, deadLetters, deadLetterActions } = table;
+  return [frames, status, ...results, deadLetters, deadLetterActions];
+}
+
+/**
+ * The group that keeps how far the dead letters of each partition are dealt with. It has no
+ * members: its position moves in the transactions of `npm run dead-letters`.
+ */
+export function redriveGroup({ deadLetters }: TopicTable): string {
+  return `${deadLetters.name}-redrive`;
 }
 
 /** Confluent's convention for the subject of a topic's values. */
@@ -87,6 +109,7 @@ export function subjectsOf(table: TopicTable): Record<RecordTypeName, string> {
     frame: subject(table.frames),
     'camera-status': subject(table.status),
     'dead-letter': subject(table.deadLetters),
+    'dead-letter-action': subject(table.deadLetterActions),
     classification: subject(table.results.classification),
     detection: subject(table.results.detection),
     segmentation: subject(table.results.segmentation),

@@ -40,6 +40,11 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
     folder: 'consumers/subscriber/',
     mayImport: ['consumers/subscriber/', 'runtime/', 'schemas/'],
   },
+  // Dead letters are read as a subscriber reads: to the end of a topic, as a table.
+  {
+    folder: 'consumers/dead-letters/',
+    mayImport: ['consumers/dead-letters/', 'consumers/subscriber/', 'runtime/', 'schemas/'],
+  },
   // The composition root of `npm start`: it shows results, so it subscribes like anyone else.
   {
     folder: 'infra/start/',

@@ -9,14 +9,16 @@ import { Batcher } from './batch.ts';
 import { Committer } from './commit.ts';
 import { deadLetterOutcome } from './dead-letter.ts';
 import { runDecode } from './decode.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
 import type { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
 import type { EngineChannel } from './engine-protocol.ts';
 import { FaultLog } from './fault-log.ts';
 import { Fetch } from './fetch.ts';
 import { runInfer } from './infer.ts';
+import { Overload } from './overload.ts';
 import { Pipeline } from './pipeline.ts';
-import { resultsOutcome } from './publish.ts';
+import { type FrameFindings, resultsOutcome } from './publish.ts';
 import type { InferenceSettings } from './settings.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -44,7 +46,7 @@ export function assemble(parts: Parts): Pipeline {
     topic: topics.deadLetters.name,
     framing,
     consumer: groupId,
-    bundleDigest: bundle.digest,
+    bundle,
     nowUs: () => clock.nowUs(),
   };
   const faults = new FaultLog('dead-letter', clock, parts.logger);
@@ -55,6 +57,7 @@ export function assemble(parts: Parts): Pipeline {
   };
   const commit = new Committer({
     ...parts,
+    intervalMs: settings.commitIntervalMs,
     openTransactor: (partition) => broker.openTransactor({ groupId, topic, partition }),
   });
   const consumer = broker.openConsumer({
@@ -65,19 +68,24 @@ export function assemble(parts: Parts): Pipeline {
     commit: 'none',
   });
   const { heads } = settings.engine;
-  const publishing = { bundle, framing, topics, tracer };
+  const overload = new Overload({ ...parts, settings: settings.overload, heads });
+  const publishing = { bundle, heads, framing, topics, tracer };
+  const publish = (frame: DecodedFrame, found: FrameFindings) =>
+    resultsOutcome(frame, found, publishing);
+  const skip = (frame: DecodedFrame) =>
+    publish(frame, { findings: [], intervals: [], traceparent: frame.traceparent });
   return new Pipeline(
     {
       fetch: new Fetch(consumer, { ...parts, topic, serve: (lane) => commit.serve(lane) }),
-      decode: (from, to) => runDecode(from, to, { ...parts, deadLetter }),
+      decode: (from, to) => runDecode(from, to, { ...parts, deadLetter, overload, skip }),
       batch: new Batcher(settings.batchFramesMax, clock, parts.telemetry),
       infer: (from, engine) =>
         runInfer(from, {
           ...parts,
           engine,
-          heads,
+          overload,
           deadLetter,
-          publish: (frame, found) => resultsOutcome(frame, found, publishing),
+          publish,
         }),
       engine: new Engine({ ...parts, spawn: parts.spawnEngine, settings: settings.engine }),
       commit,

@@ -44,6 +44,8 @@ export function settledPrefix(deliveries: readonly Delivery[]): Prefix | undefin
 
 export interface CommitOptions {
   readonly openTransactor: (partition: number) => Promise<Transactor>;
+  /** Under steady load a lane commits so often; an idle one, or a full transaction, at once. */
+  readonly intervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
@@ -151,12 +153,12 @@ class LaneServer {
 
   /** Commits when a transaction is full, when it is time, or when nothing more is under way. */
   async #commitWhenDue(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, intervalMs } = this.#options;
     const prefix = settledPrefix(this.#lane.deliveries);
     if (prefix === undefined) return this.#lane.changed.wait();
     const isFull = this.#lane.deliveries[prefix.count]?.outcome !== undefined;
     const isIdle = prefix.count === this.#lane.deliveries.length;
-    const waitMs = this.#committedMs + LIMITS.transactionIntervalMs - clock.monotonicMs();
+    const waitMs = this.#committedMs + intervalMs - clock.monotonicMs();
     if (!isFull && !isIdle && waitMs > 0) return this.#lane.changed.wait({ clock, ms: waitMs });
     await this.#commit(prefix);
   }
@@ -164,8 +166,8 @@ class LaneServer {
   async #commit(prefix: Prefix): Promise<void> {
     const { clock, telemetry } = this.#options;
     const memory = this.#lane.memory.copy();
-    for (const { identity } of this.#lane.deliveries.slice(0, prefix.count)) {
-      if (identity !== undefined) memory.add(identity);
+    for (const delivery of this.#lane.deliveries.slice(0, prefix.count)) {
+      memory.addSettled(delivery);
     }
     const note = memory.toNote(LIMITS.positionNoteBytesMax);
     const startMs = clock.monotonicMs();

@@ -1,3 +1,4 @@
+import type { Bundle } from '#models/bundle.ts';
 import type { IncomingRecord } from '#runtime/broker.ts';
 import { describeError, type ErrorCode, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -12,8 +13,7 @@ export interface DeadLetterOptions {
   readonly framing: Framing;
   /** Consumer group. */
   readonly consumer: string;
-  /** Hex. */
-  readonly bundleDigest: string;
+  readonly bundle: Pick<Bundle, 'manifest' | 'digest'>;
   readonly nowUs: () => number;
 }
 
@@ -45,7 +45,11 @@ export function deadLetterOutcome(
     originBytes: record.value?.length ?? 0,
     consumer: options.consumer,
     failedTimeUs: options.nowUs(),
-    bundleDigest: options.bundleDigest,
+    bundleDigest: options.bundle.digest,
+    bundleName: options.bundle.manifest.name,
+    bundleVersion: options.bundle.manifest.version,
+    stack: stackOf(error),
+    redrives: delivery.redrives,
   };
   const traceparent = traceparentOf(record.headers);
   const headers = {
@@ -65,6 +69,12 @@ export function deadLetterOutcome(
 /** A mistake of ours that a record provokes is put down to the record: the others must go on. */
 function reasonOf(error: unknown): ErrorCode {
   return error instanceof HalfsightError ? error.code : 'record-malformed';
+}
+
+/** Operating errors say all there is to say; a mistake of ours has to be found. */
+function stackOf(error: unknown): string | null {
+  if (error instanceof HalfsightError || !(error instanceof Error)) return null;
+  return error.stack?.slice(0, LIMITS.deadLetterStackLengthMax) ?? null;
 }
 
 /** A record that cannot be read may still say in its headers which frame it was. */

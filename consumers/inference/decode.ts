@@ -17,12 +17,16 @@ import type { Batcher } from './batch.ts';
 import type { DecodedFrame } from './decoded-frame.ts';
 import type { Delivery, Outcome } from './delivery.ts';
 import type { Fetch, FetchedDelivery } from './fetch.ts';
+import type { Overload } from './overload.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface DecodeOptions {
   readonly bundle: Bundle;
   readonly framing: Framing;
   readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
+  readonly overload: Pick<Overload, 'skips'>;
+  /** The outcome of a frame that no head shall run on. */
+  readonly skip: (frame: DecodedFrame) => Outcome;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tracer: Tracer;
@@ -46,7 +50,7 @@ export async function runDecode(fetch: Fetch, batcher: Batcher, options: DecodeO
     }
     for (const decoded of await decodeDeliveries(fetched, options)) batcher.push(decoded);
     // Decoding takes milliseconds of this thread; heartbeats and fetches come in between.
-    await new Promise(setImmediate);
+    await options.clock.turn();
   }
   batcher.close();
 }
@@ -62,19 +66,29 @@ export async function decodeDeliveries(
   const opened: Opened[] = [];
   for (const each of fetched) {
     const one = await openDelivery(each, options);
-    if (one !== undefined) opened.push(one);
+    if (one === undefined) continue;
+    if (options.overload.skips(one.delivery.record.timestampMs)) skip(one, options);
+    else opened.push(one);
   }
   const outcomes = decodeOpened(opened.map(({ bitstream }) => bitstream));
-  return opened.flatMap(({ delivery, bitstream, spans, ...rest }, index) => {
+  return opened.flatMap((one, index) => {
     const error = outcomes[index];
-    if (error !== undefined) {
-      refuse(delivery, error, spans, options);
-      return [];
-    }
-    const frame = { ...rest, delivery, latent: bitstream.latent, ...spans.finish() };
-    spans.decode.end();
-    return [frame];
+    if (error === undefined) return [finish(one)];
+    refuse(one.delivery, error, one.spans, options);
+    return [];
   });
+}
+
+function finish({ bitstream, spans, ...rest }: Opened): DecodedFrame {
+  const frame = { ...rest, latent: bitstream.latent, ...spans.finish() };
+  spans.decode.end();
+  return frame;
+}
+
+/** Its symbols are not decoded: that would take longer than all the rest. */
+function skip(opened: Opened, options: DecodeOptions): void {
+  const frame = finish(opened);
+  frame.delivery.settle(options.skip(frame));
 }
 
 /** A delivery whose record was read and whose symbols are still to be decoded. */
@@ -98,7 +112,7 @@ async function openDelivery(
     const frame = decodeFrame(delivery.record.value, options.framing);
     checkKey(delivery, frame);
     delivery.identity = frame;
-    if (!lane.admit(frame)) {
+    if (!lane.admit(frame, delivery.redrives)) {
       delivery.settle({ kind: 'duplicate', records: [], counters: ['duplicate-frame'] });
       spans.decode.end();
       return undefined;

@@ -1,6 +1,7 @@
 import { assert } from '#runtime/assert.ts';
 import type { IncomingRecord, OutgoingRecord } from '#runtime/broker.ts';
 import type { FrameIdentity } from '#schemas/frame.ts';
+import { redrivesOf } from '#schemas/redriven-from.ts';
 import type { CounterName } from './telemetry.ts';
 
 /**
@@ -22,6 +23,8 @@ export class Delivery {
   readonly bytes: number;
   /** When it was fetched; the start of its trace in this process. */
   readonly fetchTimeUs: number;
+  /** How often the frame was redriven from the dead letters: 0 for one that a camera wrote. */
+  readonly redrives: number;
   /** Which frame it turned out to be; undefined before decoding, and for ever for most poison. */
   identity: FrameIdentity | undefined;
   readonly #onSettled: () => void;
@@ -32,6 +35,7 @@ export class Delivery {
     this.record = record;
     this.bytes = record.value?.length ?? 0;
     this.fetchTimeUs = fetchTimeUs;
+    this.redrives = redrivesOf(record.headers);
     this.#onSettled = onSettled;
   }
 

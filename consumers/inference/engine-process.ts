@@ -70,6 +70,7 @@ async function runBatch(model: Model, batch: EngineBatch): Promise<BatchOutput> 
   const findings: Finding[][] = batch.geometries.map(() => []);
   const heads: Interval[] = [];
   for (const { spec, session } of model.heads) {
+    if (batch.heads?.includes(spec.task) === false) continue;
     const headStartUs = systemClock.nowUs();
     const tensors = await session.run(feeds);
     const outputs = { spec, labels: model.bundle.labels(spec), tensors };

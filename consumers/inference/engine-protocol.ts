@@ -21,6 +21,8 @@ export interface EngineBatch {
   /** One entry per frame, in both. */
   readonly ratePoints: readonly number[];
   readonly geometries: readonly FrameGeometry[];
+  /** Which of the active heads to run, in their order; absent: all. */
+  readonly heads?: readonly Task[];
 }
 
 /** Wall-clock time; both processes read the clock of one host. */
@@ -30,10 +32,10 @@ export interface Interval {
 }
 
 export interface BatchOutput {
-  /** By frame, then by active head, in the order of the settings. */
+  /** By frame, then by head that ran, in the order of the settings. */
   readonly findings: readonly (readonly Finding[])[];
   readonly body: Interval;
-  /** By active head: the session and the reading of its output. */
+  /** By head that ran: the session and the reading of its output. */
   readonly heads: readonly Interval[];
 }
 

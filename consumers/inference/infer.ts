@@ -10,12 +10,13 @@ import type { DecodedFrame } from './decoded-frame.ts';
 import type { Delivery, Outcome } from './delivery.ts';
 import type { Engine } from './engine.ts';
 import type { BatchOutput, EngineBatch } from './engine-protocol.ts';
+import type { Overload } from './overload.ts';
 import type { FrameFindings } from './publish.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface InferOptions {
   readonly engine: Pick<Engine, 'run' | 'restart'>;
-  readonly heads: readonly Task[];
+  readonly overload: Pick<Overload, 'headsFor'>;
   readonly publish: (frame: DecodedFrame, found: FrameFindings) => Outcome;
   readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
   readonly clock: Clock;
@@ -26,7 +27,7 @@ export interface InferOptions {
 
 /** What came of one frame: findings, or the error of a frame that fails alone. */
 type Computed =
-  | { readonly output: BatchOutput; readonly index: number }
+  | { readonly output: BatchOutput; readonly index: number; readonly heads: readonly Task[] }
   | { readonly error: unknown };
 
 /** Takes batches until there are no more. Rejects when the engine works for no frame at all. */
@@ -40,7 +41,8 @@ export async function runInfer(batcher: Batcher, options: InferOptions): Promise
 
 export async function inferBatch({ frames, reason }: Batch, options: InferOptions) {
   const spans = startSpans(frames, reason, options.tracer);
-  const computed = await compute(frames, options);
+  const heads = options.overload.headsFor(oldestMs(frames));
+  const computed = await compute(frames, heads, options);
   for (const [index, frame] of frames.entries()) {
     const one = computed[index];
     const span = spans[index];
@@ -50,21 +52,26 @@ export async function inferBatch({ frames, reason }: Batch, options: InferOption
   }
 }
 
+function oldestMs(frames: readonly DecodedFrame[]): number {
+  return Math.min(...frames.map(({ delivery }) => delivery.record.timestampMs));
+}
+
 /**
  * Every frame's findings, undefined for a frame whose generation has ended meanwhile. What fails
  * twice is tried frame by frame, so that one bad frame costs its companions time and nothing else.
  */
 async function compute(
   frames: readonly DecodedFrame[],
+  heads: readonly Task[],
   options: InferOptions,
 ): Promise<(Computed | undefined)[]> {
   let lastError: unknown;
   for (let failures = 0; failures < LIMITS.engineFailuresMax; ) {
     if (frames.every(({ delivery }) => delivery.isDropped)) return frames.map(() => undefined);
     try {
-      const output = await options.engine.run(packBatch(frames));
-      countTimes(output, options);
-      return frames.map((_, index) => ({ output, index }));
+      const output = await options.engine.run({ ...packBatch(frames), heads });
+      countTimes(output, heads, options);
+      return frames.map((_, index) => ({ output, index, heads }));
     } catch (error) {
       failures++;
       lastError = error;
@@ -72,7 +79,7 @@ async function compute(
       options.logger.warn('batch-failed', { frames: frames.length, error: describeError(error) });
     }
     if (failures < 2) continue;
-    if (frames.length > 1) return computeOneByOne(frames, options);
+    if (frames.length > 1) return computeOneByOne(frames, heads, options);
     if (await isEngineSound(frames, options)) return [{ error: lastError }];
     // Not the frame's fault: a driver or a device that is gone would else turn every frame that
     // comes into a dead letter.
@@ -85,9 +92,13 @@ async function compute(
   });
 }
 
-async function computeOneByOne(frames: readonly DecodedFrame[], options: InferOptions) {
+async function computeOneByOne(
+  frames: readonly DecodedFrame[],
+  heads: readonly Task[],
+  options: InferOptions,
+) {
   const computed: (Computed | undefined)[] = [];
-  for (const frame of frames) computed.push(...(await compute([frame], options)));
+  for (const frame of frames) computed.push(...(await compute([frame], heads, options)));
   return computed;
 }
 
@@ -134,9 +145,9 @@ function asInferenceError(error: unknown): HalfsightError {
 /** One span per head below the frame's batch span, with the times that the engine measured. */
 function findingsOf(
   frame: DecodedFrame,
-  { output, index }: { readonly output: BatchOutput; readonly index: number },
+  { output, index, heads }: Exclude<Computed, { readonly error: unknown }>,
   span: Span | undefined,
-  { heads, tracer }: InferOptions,
+  { tracer }: InferOptions,
 ): FrameFindings {
   const traceparent = span?.traceparent();
   for (const [headIndex, task] of heads.entries()) {
@@ -169,7 +180,11 @@ function startSpans(frames: readonly DecodedFrame[], reason: string, tracer: Tra
   });
 }
 
-function countTimes(output: BatchOutput, { heads, telemetry }: InferOptions): void {
+function countTimes(
+  output: BatchOutput,
+  heads: readonly Task[],
+  { telemetry }: InferOptions,
+): void {
   telemetry.count('body-ms', (output.body.endUs - output.body.startUs) / 1000);
   for (const [index, task] of heads.entries()) {
     const interval = output.heads[index];

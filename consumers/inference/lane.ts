@@ -119,9 +119,9 @@ export class Lane {
   }
 
   /** False when this frame was processed before; asked once per record, in offset order. */
-  admit(identity: FrameIdentity): boolean {
-    if (this.#decoded.has(identity)) return false;
-    this.#decoded.add(identity);
+  admit(identity: FrameIdentity, redrives = 0): boolean {
+    if (this.#decoded.has(identity, redrives)) return false;
+    this.#decoded.add(identity, redrives);
     return true;
   }
 
@@ -129,9 +129,10 @@ export class Lane {
   commit(count: number): void {
     const committed = this.#deliveries.slice(0, count);
     assert(committed.length === count && count <= this.#decodeIndex, 'committed what is not there');
-    for (const { identity, outcome, bytes } of committed) {
+    for (const delivery of committed) {
+      const { outcome, bytes } = delivery;
       assert(outcome !== undefined, 'committed what is not settled');
-      if (identity !== undefined) this.#committed.add(identity);
+      this.#remember(delivery);
       for (const name of outcome.counters) this.#options.telemetry.count(name);
       outcome.onEnd?.(true);
       this.#bytes -= bytes;
@@ -180,6 +181,17 @@ export class Lane {
   }
 
   /**
+   * A redriven frame that is a dead letter again may be redriven again. When the commit was not
+   * ours and so its outcome is not known here, `open` has read what became of it.
+   */
+  #remember(delivery: Delivery): void {
+    this.#committed.addSettled(delivery);
+    const { identity, redrives } = delivery;
+    if (identity === undefined || redrives === 0) return;
+    if (!this.#committed.has(identity, redrives)) this.#decoded.forgetRedriven(identity);
+  }
+
+  /**
    * Deliveries below the position were committed: earlier, or by a commit whose answer was lost.
    */
   #dropBelow(position: number): void {
@@ -190,8 +202,8 @@ export class Lane {
     }
     if (count === 0) return;
     for (const delivery of this.#deliveries.splice(0, count)) {
-      const { identity, outcome } = delivery;
-      if (identity !== undefined) this.#committed.add(identity);
+      const { outcome } = delivery;
+      this.#remember(delivery);
       // Settled ones are results of ours that did get through; the others are not ours.
       for (const name of outcome?.counters ?? []) this.#options.telemetry.count(name);
       if (outcome === undefined) this.#options.telemetry.count('frames-already-committed');

@@ -3,7 +3,7 @@ import type { Broker } from '#runtime/broker.ts';
 import { type Clock, systemClock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { aborted, type Lifecycle, runProcess } from '#runtime/lifecycle.ts';
+import { aborted, type Lifecycle, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
@@ -21,7 +21,7 @@ import { logTelemetry, Telemetry } from './telemetry.ts';
  *
  *     node consumers/inference/main.ts
  */
-const environment = readEnvironment();
+const environment = readAtStart(() => readEnvironment());
 const rootLogger = createLogger({ level: environment.logLevel, format: environment.logFormat });
 
 await runProcess(rootLogger, async ({ stopping, logger }) => {

@@ -12,6 +12,8 @@ import type { Finding } from './heads/head.ts';
 
 export interface PublishOptions {
   readonly bundle: Bundle;
+  /** Active heads: each frame has one result of each. */
+  readonly heads: readonly Task[];
   readonly framing: Framing;
   readonly topics: TopicTable;
   readonly tracer: Tracer;
@@ -19,6 +21,7 @@ export interface PublishOptions {
 
 /** What the engine found in one frame. */
 export interface FrameFindings {
+  /** Of the heads that ran. */
   readonly findings: readonly Finding[];
   /** When each of them was computed. */
   readonly intervals: readonly Interval[];
@@ -28,7 +31,7 @@ export interface FrameFindings {
 
 /**
  * The results of one frame, one per active head, as the records that its transaction writes. A head
- * that found nothing says so in an empty result.
+ * that found nothing says so in an empty result, one that did not run by the status `shed`.
  */
 export function resultsOutcome(
   decoded: DecodedFrame,
@@ -42,17 +45,24 @@ export function resultsOutcome(
     ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
   };
   try {
-    const records = found.findings.map((finding, index): OutgoingRecord => {
+    const records = options.heads.map((task): OutgoingRecord => {
+      const index = found.findings.findIndex((finding) => finding.task === task);
+      const finding = found.findings[index];
       const inferTimeUs = found.intervals[index]?.endUs ?? decoded.decodedTimeUs;
-      const envelope = envelopeOf(decoded, finding.task, inferTimeUs, options.bundle);
-      const value = encodeResult(resultOf(envelope, finding), options.framing);
-      const topic = options.topics.results[finding.task].name;
+      const status = finding === undefined ? 'shed' : 'ok';
+      const envelope = envelopeOf(decoded, { task, status, inferTimeUs }, options.bundle);
+      const result = resultOf(envelope, finding ?? NOTHING[task]);
+      const value = encodeResult(result, options.framing);
+      const topic = options.topics.results[task].name;
       return { topic, key: decoded.frame.cameraId, value, headers };
     });
+    const ran = new Set(found.findings.map(({ task }) => task));
     return {
       kind: 'results',
       records,
-      counters: found.findings.map(({ task }) => `results-${task}` as const),
+      counters: options.heads.map((task) =>
+        ran.has(task) ? (`results-${task}` as const) : (`results-shed-${task}` as const),
+      ),
       onEnd: (isCommitted) => {
         span.set('halfsight.committed', isCommitted);
         span.end();
@@ -64,6 +74,13 @@ export function resultsOutcome(
     throw error;
   }
 }
+
+/** Of a head that did not run. */
+const NOTHING: Readonly<Record<Task, Finding>> = {
+  classification: { task: 'classification', classifications: [] },
+  detection: { task: 'detection', detections: [] },
+  segmentation: { task: 'segmentation', masks: [] },
+};
 
 function resultOf(envelope: ResultEnvelope, finding: Finding): Result {
   switch (finding.task) {
@@ -77,11 +94,11 @@ function resultOf(envelope: ResultEnvelope, finding: Finding): Result {
 }
 
 function envelopeOf(
-  { frame, tableHash, bitstreamBytes }: DecodedFrame,
-  task: Task,
-  inferTimeUs: number,
+  { frame, delivery, tableHash, bitstreamBytes }: DecodedFrame,
+  made: Pick<ResultEnvelope, 'status' | 'inferTimeUs'> & { readonly task: Task },
   { manifest, digest }: Bundle,
 ): ResultEnvelope {
+  const { task, status, inferTimeUs } = made;
   return {
     cameraId: frame.cameraId,
     epoch: frame.epoch,
@@ -92,7 +109,8 @@ function envelopeOf(
     inferTimeUs,
     sourceWidth: frame.sourceWidth,
     sourceHeight: frame.sourceHeight,
-    status: 'ok',
+    status,
+    redrives: delivery.redrives,
     lineage: {
       bundleName: manifest.name,
       bundleVersion: manifest.version,

@@ -16,6 +16,8 @@ export type CounterName =
   /** Published twice by the camera agent, which is at-least-once: not a drop either. */
   | 'duplicate-frame'
   | `results-${Task}`
+  /** Results that say that their head did not run. */
+  | `results-shed-${Task}`
   | `dead-letter-${ErrorCode}`
   | `batch-closed-${CloseReason}`
   | 'batch-frames'

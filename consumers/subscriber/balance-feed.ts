@@ -4,6 +4,7 @@ import { type CameraStatus, decodeCameraStatus } from '#schemas/camera-status.ts
 import { decodeDeadLetter } from '#schemas/dead-letter.ts';
 import { decodeFrame, type FrameRecord, parseFrameId } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
+import { redrivesOf } from '#schemas/redriven-from.ts';
 import { decodeResult, type Result, TASKS } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import type { Balance } from './balance.ts';
@@ -16,7 +17,7 @@ export type TopicEvent =
   | { readonly kind: 'dead-letter'; readonly reason: string; readonly cameraId: string | null }
   | { readonly kind: 'unreadable'; readonly error: unknown };
 
-/** All topics that a balance has to read. */
+/** All topics that a balance has to read; each record says itself how often it was redriven. */
 export function balanceTopics(topics: TopicTable): string[] {
   const results = TASKS.map((task) => topics.results[task].name);
   return [topics.frames.name, topics.status.name, ...results, topics.deadLetters.name];
@@ -52,7 +53,9 @@ export class BalanceFeed {
     const { topic, value } = record;
     if (topic === frames.name) {
       const frame = decodeFrame(value, this.#framing);
-      this.#balance.frame(frame, frame.dropped);
+      const redrives = redrivesOf(record.headers);
+      if (redrives > 0) this.#balance.redrivenFrame(frame, redrives);
+      else this.#balance.frame(frame, frame.dropped);
       return { kind: 'frame', frame, bytes: value?.length ?? 0 };
     }
     if (topic === status.name) return this.#status(value);
@@ -60,7 +63,8 @@ export class BalanceFeed {
     const task = TASKS.find((candidate) => results[candidate].name === topic);
     if (task === undefined) throw new Error(`nobody asked for topic ${topic}`);
     const result = decodeResult(task, value, this.#framing);
-    this.#balance.result(task, result);
+    this.#balance.result(task, result, result.redrives);
+    if (result.status === 'shed') this.#balance.shed(task, result);
     return { kind: 'result', result };
   }
 
@@ -74,7 +78,7 @@ export class BalanceFeed {
     const letter = decodeDeadLetter(value, this.#framing);
     if (letter.originTopic === this.#topics.frames.name) {
       const identity = letter.frameId === null ? undefined : parseFrameId(letter.frameId);
-      this.#balance.deadLetter(identity, letter);
+      this.#balance.deadLetter(identity, letter, letter.redrives);
     }
     return { kind: 'dead-letter', reason: letter.reason, cameraId: letter.cameraId };
   }
@@ -83,7 +87,9 @@ export class BalanceFeed {
   #unreadableFrame(record: IncomingRecord): void {
     const header = record.headers['frame-id'];
     const identity = header && parseFrameId(Buffer.from(header).toString('utf8'));
-    if (identity) this.#balance.frame(identity);
+    const redrives = redrivesOf(record.headers);
+    if (identity && redrives > 0) this.#balance.redrivenFrame(identity, redrives);
+    else if (identity) this.#balance.frame(identity);
     else this.#balance.unnamedFrame(record.partition, record.offset);
   }
 }

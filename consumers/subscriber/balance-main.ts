@@ -64,7 +64,10 @@ async function balance(stopping: AbortSignal): Promise<boolean> {
   }
   if (stopping.aborted) throw new HalfsightError('usage-invalid', 'stopped before the end.');
   const report = sum.report();
-  process.stdout.write(renderBalance(report));
+  // What is left in a pipe's buffer dies with the process.
+  await new Promise<void>((resolve) => {
+    process.stdout.write(renderBalance(report), () => resolve());
+  });
   return report.balanced;
 }
 

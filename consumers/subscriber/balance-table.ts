@@ -18,6 +18,7 @@ export function renderBalance(report: BalanceReport): string {
     { title: 'dead letters', align: 'right' },
     { title: 'lost', align: 'right' },
     { title: 'duplicated', align: 'right' },
+    { title: 'out of order', align: 'right' },
     { title: '' },
   ];
   const lines = textTable(columns, [
@@ -34,6 +35,10 @@ export function lostOf(epoch: EpochBalance): number {
 
 export function duplicatedOf(epoch: EpochBalance): number {
   return sum(epoch.heads.map(({ duplicated }) => duplicated));
+}
+
+function outOfOrderOf(epoch: EpochBalance): number {
+  return sum(epoch.heads.map(({ outOfOrder }) => outOfOrder));
 }
 
 function epochRow(epoch: EpochBalance): string[] {
@@ -56,6 +61,7 @@ function figures(epochs: readonly EpochBalance[]): string[] {
     sum(epochs.map(({ deadLettered }) => deadLettered)),
     sum(epochs.map(lostOf)),
     sum(epochs.map(duplicatedOf)),
+    sum(epochs.map(outOfOrderOf)),
   ];
   return columns.map(String);
 }
@@ -67,20 +73,14 @@ function judgement({ verdict, state }: EpochBalance): string {
 }
 
 function notes(report: BalanceReport): string[] {
-  const reasons = new Map<string, number>();
-  for (const { dropped } of report.epochs) {
-    for (const [reason, count] of Object.entries(dropped)) {
-      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
-    }
-  }
-  const dropped = [...reasons].filter(([, count]) => count > 0);
   const republished = sum(report.epochs.map((epoch) => epoch.republished));
+  const redriven = sum(report.epochs.map((epoch) => epoch.redriven));
   const { records, deadLettered } = report.unnamed;
   return [
-    ...(dropped.length > 0
-      ? [`dropped: ${dropped.map(([reason, count]) => `${reason} ${count}`).join(', ')}`]
-      : []),
+    ...dropNotes(report.epochs),
     ...(republished > 0 ? [`${republished} frames were published twice and answered once`] : []),
+    ...shedNotes(report),
+    ...(redriven > 0 ? [`${redriven} frames were redriven from the dead letters`] : []),
     ...(records > 0 || deadLettered > 0
       ? [`${records} records without a frame id, ${deadLettered} of them dead letters`]
       : []),
@@ -88,6 +88,39 @@ function notes(report: BalanceReport): string[] {
       problems.map((problem) => `${cameraId}, epoch ${epoch}: ${problem}`),
     ),
     ...(report.undecodable > 0 ? [`${report.undecodable} records could not be decoded`] : []),
+  ];
+}
+
+/** Results that say that their head did not run; their frames can still be analysed. */
+function shedNotes({ epochs, heads }: BalanceReport): string[] {
+  return heads.flatMap((task, index) => {
+    const shed = sum(epochs.map((epoch) => epoch.heads[index]?.shed ?? 0));
+    return shed > 0 ? [`${task}: ${shed} of the results are shed, under overload`] : [];
+  });
+}
+
+/** Drops by reason; for each epoch as well, where the table does not tell. */
+function dropNotes(epochs: readonly EpochBalance[]): string[] {
+  const all: Record<string, number> = {};
+  for (const { dropped } of epochs) {
+    for (const [reason, count] of Object.entries(dropped)) {
+      all[reason] = (all[reason] ?? 0) + count;
+    }
+  }
+  const text = (dropped: Readonly<Record<string, number>>) =>
+    Object.entries(dropped)
+      .filter(([, count]) => count > 0)
+      .map(([reason, count]) => `${reason} ${count}`)
+      .join(', ');
+  if (totalOf(all) === 0) return [];
+  const isTold =
+    epochs.length === 1 || Object.values(all).filter((count) => count > 0).length === 1;
+  const each = isTold ? [] : epochs.filter(({ dropped }) => totalOf(dropped) > 0);
+  return [
+    `dropped: ${text(all)}`,
+    ...each.map(
+      ({ cameraId, epoch, dropped }) => `${cameraId}, epoch ${epoch}: dropped ${text(dropped)}`,
+    ),
   ];
 }
 

@@ -36,6 +36,8 @@ export interface DeadLetterOrigin {
  *
  *     captured = results + dropped + dead-lettered        per camera, epoch and head
  *
+ * A dead letter that was redriven counts as what came of it.
+ *
  * Records of different topics may be entered in any order; those of one partition must be entered
  * in theirs. What is kept per epoch is a few intervals, not its frames, however long it lasts.
  */
@@ -55,6 +57,11 @@ export class Balance {
     this.#ledger(identity)?.frame(identity.sequence, dropped);
   }
 
+  /** A frame that was put back on its topic from the dead letters, for the `redrives`-th time. */
+  redrivenFrame(identity: FrameIdentity, redrives: number): void {
+    this.#ledger(identity)?.redrivenFrame(identity.sequence, redrives);
+  }
+
   /** A record of the frame topic that does not even say which frame it is. */
   unnamedFrame(partition: number, offset: number): void {
     this.#unnamedOf(partition).records.add(offset);
@@ -65,16 +72,22 @@ export class Balance {
     if (status.epoch > 0) this.#ledger(status)?.status(status);
   }
 
-  result(task: Task, identity: FrameIdentity): void {
+  /** `redrives`: how often the frame had been redriven before. */
+  result(task: Task, identity: FrameIdentity, redrives = 0): void {
     this.#seenTasks.add(task);
-    this.#ledger(identity)?.result(task, identity.sequence);
+    this.#ledger(identity)?.result(task, identity.sequence, redrives);
   }
 
-  deadLetter(identity: FrameIdentity | undefined, origin: DeadLetterOrigin): void {
+  /** A result says that its head did not run: counted on top of `result`. */
+  shed(task: Task, identity: FrameIdentity): void {
+    this.#ledger(identity)?.shed(task);
+  }
+
+  deadLetter(identity: FrameIdentity | undefined, origin: DeadLetterOrigin, redrives = 0): void {
     if (identity === undefined) {
       this.#unnamedOf(origin.originPartition).dead.add(origin.originOffset);
     } else {
-      this.#ledger(identity)?.deadLetter(identity.sequence);
+      this.#ledger(identity)?.deadLetter(identity.sequence, redrives);
     }
   }
 

@@ -1,3 +1,4 @@
+import { defined } from '#runtime/assert.ts';
 import type { CameraStatus } from '#schemas/camera-status.ts';
 import type { Task } from '#schemas/result.ts';
 import {
@@ -13,15 +14,17 @@ import {
 /** What became of the frames of one head in one epoch. */
 export interface HeadBalance {
   readonly task: Task;
-  /** Distinct frames with a result. */
+  /** Distinct frames with a result, redriven ones included. */
   readonly results: number;
+  /** How many of them say that the head did not run, under overload. */
+  readonly shed: number;
   /** Published, but neither result nor dead letter although its turn has passed: lost. */
   readonly missing: number;
   /** Published in an epoch that is still open, and later than everything the head has answered. */
   readonly waiting: number;
-  /** Results beyond the first of their frame, and results of frames that are dead letters. */
+  /** Results beyond the first of their frame, and results of frames that end as dead letters. */
   readonly duplicated: number;
-  /** Results that came after a result of a later frame. */
+  /** Results that came after a result of a later frame, unless they say that they are redriven. */
   readonly outOfOrder: number;
   /** Frames with a result that nobody published. */
   readonly unexpected: number;
@@ -45,7 +48,10 @@ export interface EpochBalance {
   /** Second copies of frames on the frame topic; consumers leave them out. */
   readonly republished: number;
   readonly dropped: Readonly<Record<string, number>>;
+  /** Frames that are dead letters in the end: not redriven, or redriven and failed again. */
   readonly deadLettered: number;
+  /** Distinct frames that were redriven from the dead letters. */
+  readonly redriven: number;
   readonly heads: readonly HeadBalance[];
   /** For a person; empty if everything is as it should be. */
   readonly problems: readonly string[];
@@ -55,7 +61,10 @@ export interface EpochBalance {
 /** What one head has said in one epoch. */
 interface HeadLedger {
   readonly answered: SequenceSet;
+  /** Frames with a result that says it is redriven. */
+  readonly answeredLate: SequenceSet;
   newest: number;
+  shed: number;
   duplicated: number;
   outOfOrder: number;
 }
@@ -72,15 +81,24 @@ type Drops = Readonly<Record<string, number>>;
  * with time. Therefore frames that are settled (published, and answered by every head or dead)
  * are forgotten when `EXACT_FRAMES` newer ones have come; only their number is kept. A second
  * result of a forgotten frame still counts as duplicated, since it lies below the floor.
+ *
+ * A frame that becomes a dead letter may be redriven, become one again, be redriven again, ...:
+ * each record says how often it was redriven before, so the topics may be read in any order. The
+ * last word counts: a dead letter that no redrive has followed, or the results. Dead letters and
+ * redriven frames are few, and never forgotten: it can happen to a frame from long ago.
  */
 export class EpochLedger {
   readonly cameraId: string;
   readonly epoch: number;
   readonly #published = new SequenceSet();
-  readonly #dead = new SequenceSet();
+  /** Frames with a dead letter, by how often they had been redriven before. */
+  readonly #deadAfter: SequenceSet[] = [];
+  /** Frames redriven for the first time, the second, ... (index 1, 2, ...). */
+  readonly #redriven: SequenceSet[] = [];
   readonly #heads: ReadonlyMap<Task, HeadLedger>;
   #republished = 0;
   #deadTwice = 0;
+  #redrivenTwice = 0;
   #droppedByFrames: Drops = {};
   #status: CameraStatus | undefined;
   #sinceForgotten = 0;
@@ -92,15 +110,23 @@ export class EpochLedger {
     this.#heads = new Map(
       tasks.map((task) => [
         task,
-        { answered: new SequenceSet(), newest: -1, duplicated: 0, outOfOrder: 0 },
+        {
+          ...{ answered: new SequenceSet(), answeredLate: new SequenceSet() },
+          ...{ newest: -1, shed: 0, duplicated: 0, outOfOrder: 0 },
+        },
       ]),
     );
   }
 
   get remembered(): number {
-    const answered = [...this.#heads.values()].map((head) => head.answered);
-    const sets = [this.#published, this.#dead, ...answered];
+    const answers = [...this.#heads.values()].flatMap((head) => [head.answered, head.answeredLate]);
+    const sets = [this.#published, ...this.#deadAfter, ...this.#redriven, ...answers];
     return sets.reduce((sum, { intervals }) => sum + intervals.length, 0);
+  }
+
+  /** The frame was put back on its topic, for the first time (`redrives` 1), the second, ... */
+  redrivenFrame(sequence: number, redrives: number): void {
+    if (!setAt(this.#redriven, redrives).add(sequence)) this.#redrivenTwice++;
   }
 
   frame(sequence: number, dropped: Drops): void {
@@ -115,39 +141,52 @@ export class EpochLedger {
     this.#status = status;
   }
 
-  result(task: Task, sequence: number): void {
+  result(task: Task, sequence: number, redrives = 0): void {
     const head = this.#heads.get(task);
     if (head === undefined) return;
+    if (redrives > 0) {
+      if (!head.answeredLate.add(sequence)) head.duplicated++;
+      return;
+    }
     if (!head.answered.add(sequence)) head.duplicated++;
     else if (sequence < head.newest) head.outOfOrder++;
     head.newest = Math.max(head.newest, sequence);
     this.#forgetSettled();
   }
 
-  deadLetter(sequence: number): void {
-    if (!this.#dead.add(sequence)) this.#deadTwice++;
+  shed(task: Task): void {
+    const head = this.#heads.get(task);
+    if (head !== undefined) head.shed++;
+  }
+
+  deadLetter(sequence: number, redrives = 0): void {
+    if (!setAt(this.#deadAfter, redrives).add(sequence)) this.#deadTwice++;
     this.#forgetSettled();
   }
 
   /** Published frames that are no dead letters and that some head has not answered yet. */
   unanswered(heads: readonly Task[]): number {
-    const open = heads.map((task) => difference(this.#published.intervals, this.#settled(task)));
+    const frames = this.#frames();
+    const open = heads.map((task) => difference(frames, this.#settled(task)));
     return countOf(open.reduce((all, some) => union(all, some), []));
   }
 
   balance(heads: readonly Task[], isTrimmed: boolean): EpochBalance {
     const status = this.#status;
     const state = this.#state(isTrimmed);
-    const dropped = this.#dropped();
+    const isCounted = status?.final === true && !status.interrupted;
     const captured = Math.max(
       status?.captured ?? 0,
-      status?.final ? 0 : Math.max(this.#published.end, this.#dead.end),
+      isCounted ? 0 : Math.max(this.#published.end, endOf(this.#dead())),
     );
+    const dropped = this.#dropped(captured);
     const balances = heads.map((task) => this.#headBalance(task, state));
+    // Two copies of a frame that nobody could read, and both letters redriven: no harm is left.
+    const deadTwice = Math.max(0, this.#deadTwice - this.#redrivenTwice);
     const problems = [
-      ...(state === 'closed' ? this.#bookProblems(dropped) : []),
+      ...(state === 'closed' ? this.#bookProblems(captured, dropped) : []),
       ...balances.flatMap(headProblems),
-      ...(this.#deadTwice > 0 ? [`${this.#deadTwice} dead-lettered twice`] : []),
+      ...(deadTwice > 0 ? [`${deadTwice} dead-lettered twice`] : []),
     ];
     const isOpen = status?.final !== true || balances.some(({ waiting }) => waiting > 0);
     return {
@@ -158,7 +197,8 @@ export class EpochLedger {
       published: this.#published.size,
       republished: this.#republished,
       dropped,
-      deadLettered: this.#dead.size,
+      deadLettered: countOf(this.#dead()),
+      redriven: countOf(this.#redrivenFrames()),
       heads: balances,
       problems,
       verdict: problems.length > 0 ? 'unbalanced' : isOpen ? 'open' : 'balanced',
@@ -175,15 +215,34 @@ export class EpochLedger {
     return status?.final ? 'closed' : 'open';
   }
 
-  #dropped(): Drops {
+  #dropped(captured: number): Drops {
     const byStatus = this.#status?.dropped ?? {};
-    if (this.#status?.final) return byStatus;
+    if (this.#status?.final) {
+      return this.#status.interrupted ? this.#droppedAtLeast(captured) : byStatus;
+    }
     return totalOf(byStatus) >= totalOf(this.#droppedByFrames) ? byStatus : this.#droppedByFrames;
   }
 
+  /**
+   * The agent was killed, and its accounts end a moment before, or it gave up what it had sent:
+   * some of what it counts as dropped may be on the topic. What is nowhere was lost with it.
+   */
+  #droppedAtLeast(captured: number): Drops {
+    const { 'agent-killed': _, shutdown = 0, ...others } = this.#status?.dropped ?? {};
+    const unseen = Math.max(0, captured - this.#published.size - totalOf(others));
+    const atShutdown = Math.min(shutdown, unseen);
+    const killed = unseen - atShutdown;
+    return {
+      ...others,
+      ...(atShutdown > 0 ? { shutdown: atShutdown } : {}),
+      ...(killed > 0 ? { 'agent-killed': killed } : {}),
+    };
+  }
+
   /** What the camera says of a closed epoch must agree with itself and with the frame topic. */
-  #bookProblems(dropped: Drops): string[] {
-    const { captured = 0, published = 0 } = this.#status ?? {};
+  #bookProblems(captured: number, dropped: Drops): string[] {
+    const { published: told = 0, interrupted = false } = this.#status ?? {};
+    const published = interrupted ? Math.max(told, this.#published.size) : told;
     const problems: string[] = [];
     const sum = published + totalOf(dropped);
     if (captured !== sum) {
@@ -198,33 +257,67 @@ export class EpochLedger {
 
   #headBalance(task: Task, state: EpochState): HeadBalance {
     const head = this.#heads.get(task);
+    const dead = this.#dead();
     const settled = this.#settled(task);
+    const frames = this.#frames();
     const start = state === 'trimmed' ? this.#judgedFrom(settled) : 0;
-    const unanswered = from(difference(this.#published.intervals, settled), start);
-    // In an open epoch a head may be behind. Results come in order, so a frame is only overdue once
-    // a later one was answered.
-    const turn = Math.max(head?.answered.end ?? 0, this.#dead.end);
-    const waiting = this.#status?.final === true ? 0 : countOf(from(unanswered, turn));
-    const strangers = from(difference(settled, this.#published.intervals), start);
-    const both = intersection(head?.answered.intervals ?? [], this.#dead.intervals);
+    const unanswered = from(difference(frames, settled), start);
+    // Below its floor only the number of published frames is known, and that all is well.
+    const strangers = from(difference(settled, frames), Math.max(start, this.#published.floor));
+    const answered = head?.answered.intervals ?? [];
+    const late = head?.answeredLate.intervals ?? [];
+    const answeredTwice = countOf(intersection(answered, late));
+    const both = countOf(intersection(union(answered, late), dead));
+    const waiting = this.#waiting(unanswered, Math.max(head?.answered.end ?? 0, endOf(dead)));
     return {
       task,
-      results: head?.answered.size ?? 0,
+      results: (head?.answered.size ?? 0) + countOf(late) - answeredTwice,
+      shed: head?.shed ?? 0,
       missing: countOf(unanswered) - waiting,
       waiting,
-      duplicated: (head?.duplicated ?? 0) + countOf(both),
+      duplicated: (head?.duplicated ?? 0) + answeredTwice + both,
       outOfOrder: head?.outOfOrder ?? 0,
       unexpected: countOf(strangers),
     };
   }
 
+  /**
+   * In an open epoch a head may be behind. Results come in order, so a frame is only overdue once a
+   * later one was answered (`turn`); a redriven frame, which comes late, cannot be called so.
+   */
+  #waiting(unanswered: Intervals, turn: number): number {
+    if (this.#status?.final === true) return 0;
+    const redriven = intersection(unanswered, this.#redrivenFrames());
+    return countOf(union(from(unanswered, turn), redriven));
+  }
+
   /** Where every topic still has its records: what is older was deleted here or there. */
   #judgedFrom(settled: Intervals): number {
-    return Math.max(this.#published.intervals[0] ?? Number.POSITIVE_INFINITY, settled[0] ?? 0);
+    const [first] = difference(settled, this.#redrivenFrames());
+    return Math.max(this.#published.intervals[0] ?? Number.POSITIVE_INFINITY, first ?? 0);
   }
 
   #settled(task: Task): number[] {
-    return union(this.#heads.get(task)?.answered.intervals ?? [], this.#dead.intervals);
+    const head = this.#heads.get(task);
+    const answers = union(head?.answered.intervals ?? [], head?.answeredLate.intervals ?? []);
+    return union(answers, this.#dead());
+  }
+
+  /** All on the frame topic, above the floor. */
+  #frames(): number[] {
+    return union(this.#published.intervals, this.#redrivenFrames());
+  }
+
+  #redrivenFrames(): number[] {
+    return unionOf(this.#redriven);
+  }
+
+  /** Frames with a dead letter that no redrive has followed. */
+  #dead(): number[] {
+    const last = this.#deadAfter.map(({ intervals }, redrives) =>
+      difference(intervals, this.#redriven[redrives + 1]?.intervals ?? []),
+    );
+    return last.reduce((all, some) => union(all, some), []);
   }
 
   #forgetSettled(): void {
@@ -233,13 +326,13 @@ export class EpochLedger {
     const published = this.#published.intervals;
     let floor = this.#published.end - EXACT_FRAMES;
     for (const task of this.#heads.keys()) {
-      const settled = this.#settled(task);
+      const settled = from(this.#settled(task), this.#published.floor);
       // The first frame that one side has and the other has not must stay.
       floor = Math.min(floor, difference(published, settled)[0] ?? floor);
       floor = Math.min(floor, difference(settled, published)[0] ?? floor);
     }
     const sets = [...this.#heads.values()].map(({ answered }) => answered);
-    for (const set of [this.#published, this.#dead, ...sets]) set.raiseFloor(floor);
+    for (const set of [this.#published, ...sets]) set.raiseFloor(floor);
   }
 }
 
@@ -251,6 +344,20 @@ function headProblems(head: HeadBalance): string[] {
     [head.unexpected, 'that nobody published'],
   ] as const;
   return counts.flatMap(([count, what]) => (count > 0 ? [`${head.task}: ${count} ${what}`] : []));
+}
+
+/** The set of this index, which is made when it is needed. */
+function setAt(sets: SequenceSet[], index: number): SequenceSet {
+  while (sets.length <= index) sets.push(new SequenceSet());
+  return defined(sets[index], 'a set');
+}
+
+function unionOf(sets: readonly SequenceSet[]): number[] {
+  return sets.reduce<number[]>((all, { intervals }) => union(all, intervals), []);
+}
+
+function endOf(intervals: Intervals): number {
+  return intervals.at(-1) ?? 0;
 }
 
 export function totalOf(counts: Drops): number {

@@ -77,7 +77,8 @@ export interface Subscription {
  * - With a `groupId` the position is committed after the handler has resolved. If this process dies
  *   in between, the result comes again: delivery to the handler is at least once. A handler that
  *   keeps (`frameId`, `task`) with what it writes makes that exactly once.
- * - Results of one camera come in capture order, one at a time; cameras may run side by side.
+ * - Results of one camera come in capture order, one at a time; cameras may run side by side. Those
+ *   of a frame that was redriven from the dead letters come late: `redrives` is above 0.
  * - A handler that is slow slows down the reading: nothing piles up in this process.
  * - A handler that throws is called again with growing pauses; after `LIMITS.handlerAttemptsMax`
  *   attempts the subscription ends with `handler-failed`, its position before that result.

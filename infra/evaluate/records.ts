@@ -61,6 +61,7 @@ export function localResult(
       sourceWidth: source.width,
       sourceHeight: source.height,
       status: 'ok',
+      redrives: 0,
       lineage: {
         bundleName: manifest.name,
         bundleVersion: manifest.version,

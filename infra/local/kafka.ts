@@ -9,6 +9,7 @@ import { type BrokerNode, kafkaProperties } from './kafka-properties.ts';
 import type { ProcessSpec } from './managed-process.ts';
 import { ask, isWholeResponse, metadataRequest, parseBrokerIds } from './probe.ts';
 import { runProgram } from './program.ts';
+import type { SecureListeners } from './secure-listeners.ts';
 
 /** Any 16 bytes in base64; all local clusters may share one, since they never meet. */
 const CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw';
@@ -22,22 +23,30 @@ const SMALL_JVM: readonly string[] = [
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
 ];
 
+interface BrokerRuntime {
+  readonly jars: string;
+  readonly archive: ClassArchive;
+  readonly secure: SecureListeners | undefined;
+}
+
 /** Writes the node's properties, formats its storage if it is new, and says how to run it. */
 export async function prepareBroker(
   node: BrokerNode,
   cluster: readonly BrokerNode[],
   directory: string,
-  runtime: { readonly jars: string; readonly archive: ClassArchive },
+  runtime: BrokerRuntime,
   dependencies: { clock: Clock; guard: Guard },
 ): Promise<ProcessSpec> {
   const data = join(directory, 'data');
   const properties = join(directory, 'server.properties');
   await mkdir(directory, { recursive: true });
-  await writeFile(properties, kafkaProperties(node, cluster, data));
+  const { secure } = runtime;
+  await writeFile(properties, kafkaProperties(node, cluster, data, secure?.properties));
   // Java expands the star itself.
   const java = ['-cp', join(runtime.jars, 'lib', '*'), ...SMALL_JVM, ...runtime.archive.use];
   if (!existsSync(join(data, 'meta.properties'))) {
-    const format = ['format', '-g', '-t', CLUSTER_ID, '-c', properties];
+    const users = secure?.storageArguments ?? [];
+    const format = ['format', '-g', '-t', CLUSTER_ID, '-c', properties, ...users];
     await runProgram('java', [...java, '-Xmx96m', 'kafka.tools.StorageTool', ...format], {
       directory,
       timeoutMs: LIMITS.stackStartTimeoutMs,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
-import { aborted, runProcess } from '#runtime/lifecycle.ts';
+import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { readEnvironment } from '#runtime/settings.ts';
 import { startLocalStack } from './stack.ts';
@@ -14,7 +14,7 @@ import { startLocalStack } from './stack.ts';
  */
 const DIRECTORY = join(import.meta.dirname, '..', '..', '.halfsight', 'stack');
 
-const environment = readEnvironment();
+const environment = readAtStart(() => readEnvironment());
 const logger = createLogger({ level: environment.logLevel, format: environment.logFormat });
 
 await runProcess(logger, async ({ stopping }) => {

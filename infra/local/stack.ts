@@ -1,12 +1,12 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
-import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { classArchive } from './class-archive.ts';
+import { addressesOf, type ClusterPorts, PROXIED_LISTENER, planPorts } from './cluster-ports.ts';
 import { Guard } from './guard.ts';
 import { knownBrokers, prepareBroker } from './kafka.ts';
 import { kafkaCache } from './kafka-jars.ts';
@@ -14,8 +14,14 @@ import type { BrokerNode } from './kafka-properties.ts';
 import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
 import { endOrphans, LOCK_NAME } from './orphans.ts';
 import { takeLock } from './owner-lock.ts';
-import { choosePorts } from './ports.ts';
 import { prepareRedis } from './redis.ts';
+import {
+  SECURE_LISTENERS,
+  type SecureAccess,
+  type SecureListeners,
+  type SecureOptions,
+  secureListeners,
+} from './secure-listeners.ts';
 
 export interface LocalStackOptions {
   /** Everything the stack writes is below; a second start on the same folder finds its data. */
@@ -26,6 +32,18 @@ export interface LocalStackOptions {
   readonly brokerCount?: 0 | 1 | 3;
   /** Default true. */
   readonly redis?: boolean;
+  /**
+   * Gives every broker two more listeners, one with TLS and SCRAM-SHA-512 and one with mutual TLS
+   * (`LocalStack.secure`), and ACLs. Default: none, and everybody may do everything.
+   */
+  readonly secure?: SecureOptions;
+  /**
+   * One port for each broker: gives it one more plain listener (`LocalStack.proxied`), which tells
+   * clients to come to this port instead of its own. A test that listens on these ports and passes
+   * bytes on to `proxied` can cut, delay or throttle what is between clients and brokers, while the
+   * brokers talk to one another past it. Clients begin at `127.0.0.1:<advertised port>`.
+   */
+  readonly advertisedPorts?: readonly number[];
   readonly clock: Clock;
   readonly logger: Logger;
   /** Calls the start off (Ctrl-C during a download, say): it rejects and leaves nothing behind. */
@@ -38,6 +56,10 @@ export interface LocalStack {
   /** `127.0.0.1:port` of each broker. */
   readonly brokers: readonly string[];
   readonly redisUrl: string | undefined;
+  /** Undefined unless `LocalStackOptions.secure` asked for it. */
+  readonly secure: SecureAccess | undefined;
+  /** `127.0.0.1:port` of the listeners behind `advertisedPorts`; empty unless those were given. */
+  readonly proxied: readonly string[];
   /** Pids of the servers that run now, by name (`kafka-1`, `redis`). */
   readonly pids: ReadonlyMap<string, number>;
   /**
@@ -112,29 +134,28 @@ function calledOff(): HalfsightError {
   return new HalfsightError('stack-failed', 'the start of the local stack was called off.');
 }
 
-interface Plan {
-  readonly cluster: readonly BrokerNode[];
-  readonly redisPort: number;
+interface Plan extends ClusterPorts {
+  readonly secure: SecureListeners | undefined;
   readonly kafka: readonly ProcessSpec[];
   readonly redis: readonly ProcessSpec[];
 }
 
 async function prepare(options: LocalStackOptions, guard: Guard): Promise<Plan> {
   const { directory, cacheDirectory, clock, logger, brokerCount = 1, redis = true } = options;
-  const ports = await keepPorts(join(directory, 'ports.json'), 2 * brokerCount + 1);
-  const redisPort = defined(ports[0], 'the port of redis');
-  const cluster = Array.from({ length: brokerCount }, (_, index) => ({
-    id: index + 1,
-    brokerPort: defined(ports[1 + 2 * index], 'a broker port'),
-    controllerPort: defined(ports[2 + 2 * index], 'a controller port'),
-  }));
+  const { secure: secureOptions, advertisedPorts = [] } = options;
+  const extraListeners = secureOptions === undefined ? [] : SECURE_LISTENERS;
+  const wanted = { brokerCount, extraListeners, advertisedPorts };
+  const { redisPort, cluster } = await planPorts(directory, wanted);
   // Storage belongs to a cluster of one size, whose voters it remembers.
   const home = (node: BrokerNode) => join(directory, `kafka-${node.id}-of-${brokerCount}`);
   const dependencies = { clock, logger, guard };
+  const certificates = join(directory, 'certificates');
+  const secure =
+    secureOptions && (await secureListeners(secureOptions, certificates, dependencies));
   const kafka = async () => {
     const jars = await kafkaCache(cacheDirectory, dependencies);
     const archive = await classArchive(jars, join(directory, 'classes.jsa'), logger);
-    const runtime = { jars, archive };
+    const runtime = { jars, archive, secure };
     return Promise.all(
       cluster.map((node) => prepareBroker(node, cluster, home(node), runtime, dependencies)),
     );
@@ -142,26 +163,17 @@ async function prepare(options: LocalStackOptions, guard: Guard): Promise<Plan> 
   return {
     cluster,
     redisPort,
+    secure,
     kafka: brokerCount === 0 ? [] : await kafka(),
     redis: redis ? [await prepareRedis(redisPort, join(directory, 'redis'), clock)] : [],
   };
 }
 
-/** The ports of the folder's last run where they are free, so that addresses tend to stay. */
-async function keepPorts(file: string, count: number): Promise<number[]> {
-  const text = await readFile(file, 'utf8').catch(() => '[]');
-  const last = text
-    .split(/[^0-9]+/)
-    .filter((part) => part !== '')
-    .map(Number);
-  const ports = await choosePorts(count, last, seededRandom(freshSeed()));
-  await writeFile(file, `${JSON.stringify(ports)}\n`);
-  return ports;
-}
-
 class Stack implements LocalStack {
   readonly brokers: readonly string[];
   readonly redisUrl: string | undefined;
+  readonly secure: SecureAccess | undefined;
+  readonly proxied: readonly string[];
   readonly #cluster: readonly BrokerNode[];
   readonly #servers: Readonly<Record<ServerKind, readonly ManagedProcess[]>>;
   readonly #clock: Clock;
@@ -178,6 +190,8 @@ class Stack implements LocalStack {
     this.brokers = parts.cluster.map(({ brokerPort }) => `127.0.0.1:${brokerPort}`);
     this.redisUrl =
       parts.servers.redis.length > 0 ? `redis://127.0.0.1:${parts.redisPort}` : undefined;
+    this.secure = parts.secure?.access(parts.cluster);
+    this.proxied = addressesOf(parts.cluster, PROXIED_LISTENER);
     this.#cluster = parts.cluster;
     this.#servers = parts.servers;
     this.#clock = parts.clock;

@@ -12,6 +12,12 @@ export const DROP_REASONS = [
   'record-too-large',
   /** The agent was stopped before the frame could be published. */
   'shutdown',
+  /** The broker was away for so long that the spool on disk is full: the oldest goes first. */
+  'spool-full',
+  /** The spool could not be read any more. */
+  'spool-failed',
+  /** The agent was killed while the frame was in its memory. */
+  'agent-killed',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -20,7 +26,21 @@ export interface Counts {
   readonly captured: number;
   readonly published: number;
   readonly dropped: Readonly<Record<string, number>>;
+  /** Neither yet: in memory, or stored on disk. */
   readonly inFlight: number;
+}
+
+/** What an earlier process left of an epoch. */
+export interface RestoredCounts {
+  readonly cameraId: string;
+  readonly epoch: number;
+  readonly captured: number;
+  readonly published: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Frames that are on disk. */
+  readonly stored: number;
+  /** Whether its process ended the epoch itself, so that the counts are whole. */
+  readonly isClosed: boolean;
 }
 
 export const NO_COUNTS: Counts = { captured: 0, published: 0, dropped: {}, inFlight: 0 };
@@ -52,7 +72,10 @@ export class EpochAccount {
   readonly cameraId: string;
   readonly epoch: number;
   readonly #inFlight = new Set<number>();
-  readonly #dropped = new Map<DropReason, number>();
+  /** In flight as well, but on disk, where they have their names. */
+  #stored = 0;
+  #isInterrupted = false;
+  readonly #dropped = new Map<string, number>();
   readonly #onChange: (account: EpochAccount) => void;
   #captured = 0;
   #published = 0;
@@ -65,6 +88,26 @@ export class EpochAccount {
     this.cameraId = identity.cameraId;
     this.epoch = identity.epoch;
     this.#onChange = onChange;
+  }
+
+  /**
+   * Of an epoch that an earlier process left behind. If that was killed, its last second may not be
+   * in the counts, and what was in its memory is lost: the account is `interrupted`, and counts as
+   * `agent-killed` what is known to have been captured and is nowhere.
+   */
+  static restored(left: RestoredCounts, onChange: () => void): EpochAccount {
+    const account = new EpochAccount(left, onChange);
+    const dropped = Object.values(left.dropped).reduce((sum, count) => sum + count, 0);
+    const settled = left.published + dropped + left.stored;
+    const killed = Math.max(0, left.captured - settled);
+    account.#captured = settled + killed;
+    account.#published = left.published;
+    account.#stored = left.stored;
+    account.#isInterrupted = !left.isClosed || settled !== left.captured;
+    for (const [reason, count] of Object.entries(left.dropped)) account.#dropped.set(reason, count);
+    if (killed > 0) account.#addDrops('agent-killed', killed);
+    account.close();
+    return account;
   }
 
   /** The next frame was captured. Sequences run 0, 1, 2 ... without a gap. */
@@ -85,7 +128,35 @@ export class EpochAccount {
 
   drop(sequence: number, reason: DropReason): void {
     this.#settle(sequence);
-    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1);
+    this.#addDrops(reason, 1);
+    this.#changed();
+  }
+
+  /**
+   * Given up with its fate unknown: the broker may have it, and then there is one more on the topic
+   * than this account says.
+   */
+  giveUp(sequence: number, reason: DropReason): void {
+    this.#isInterrupted = true;
+    this.drop(sequence, reason);
+  }
+
+  /** The frame is on disk now: it stays in flight until one of the next two. */
+  store(sequence: number): void {
+    this.#settle(sequence);
+    this.#stored++;
+    this.#changed();
+  }
+
+  publishStored(): void {
+    this.#settleStored();
+    this.#published++;
+    this.#changed();
+  }
+
+  dropStored(reason: DropReason): void {
+    this.#settleStored();
+    this.#addDrops(reason, 1);
     this.#changed();
   }
 
@@ -102,7 +173,12 @@ export class EpochAccount {
 
   /** Closed and nothing in flight: the counts will not change any more. */
   get isFinal(): boolean {
-    return this.#closed && this.#inFlight.size === 0;
+    return this.#closed && this.#inFlight.size + this.#stored === 0;
+  }
+
+  /** Its last frames may be on the topic although they are not counted as published. */
+  get isInterrupted(): boolean {
+    return this.#isInterrupted;
   }
 
   /** Drops so far, by reason; reasons that never occurred are absent. */
@@ -115,8 +191,17 @@ export class EpochAccount {
       captured: this.#captured,
       published: this.#published,
       dropped: this.dropped,
-      inFlight: this.#inFlight.size,
+      inFlight: this.#inFlight.size + this.#stored,
     };
+  }
+
+  #addDrops(reason: DropReason, count: number): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+  }
+
+  #settleStored(): void {
+    assert(this.#stored > 0, `${this.cameraId}-${this.epoch} settled more than was stored of it`);
+    this.#stored--;
   }
 
   #settle(sequence: number): void {
@@ -128,7 +213,7 @@ export class EpochAccount {
     let dropped = 0;
     for (const count of this.#dropped.values()) dropped += count;
     assert(
-      this.#captured === this.#published + dropped + this.#inFlight.size,
+      this.#captured === this.#published + dropped + this.#inFlight.size + this.#stored,
       `the books of ${this.cameraId}, epoch ${this.epoch}, do not balance`,
     );
     this.#onChange(this);

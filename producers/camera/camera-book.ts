@@ -1,6 +1,12 @@
 import type { CameraState } from '#schemas/camera-status.ts';
 import type { FrameIdentity } from '#schemas/frame.ts';
-import { addCounts, type Counts, EpochAccount, NO_COUNTS } from './accounts.ts';
+import {
+  addCounts,
+  type Counts,
+  EpochAccount,
+  NO_COUNTS,
+  type RestoredCounts,
+} from './accounts.ts';
 
 export interface CameraCondition {
   readonly state: CameraState;
@@ -14,7 +20,8 @@ export interface CameraCondition {
  *
  *     latest --(epoch ended, or the next one began)--> closed --(last frame settled)--> final
  *
- * A final account is told once (`takeFinal`) and from then on only counts in the totals.
+ * A final account is handed out once (`takeFinal`) to be told to the broker, and when that has it
+ * (`told`) only counts in the totals.
  */
 export class CameraBook {
   readonly cameraId: string;
@@ -24,8 +31,10 @@ export class CameraBook {
   #detail = '';
   #reconnects = 0;
   #latest: EpochAccount | undefined;
-  /** Accounts that were not told as final yet: usually the latest one only. */
+  /** Accounts that were not handed out as final yet: usually the latest one only. */
   readonly #untold = new Set<EpochAccount>();
+  /** Handed out as final; the broker does not have them yet. */
+  readonly #telling = new Set<EpochAccount>();
   #told: Counts = NO_COUNTS;
   #isChanged = true;
 
@@ -50,8 +59,19 @@ export class CameraBook {
     return this.#latest;
   }
 
-  get hasUntold(): boolean {
-    return this.#untold.size > 0;
+  /** Accounts of which the broker does not have the final counts. */
+  get unfinished(): readonly EpochAccount[] {
+    return [...this.#untold, ...this.#telling];
+  }
+
+  /** The unfinished account of an epoch. */
+  accountOf(epoch: number): EpochAccount | undefined {
+    return this.unfinished.find((account) => account.epoch === epoch);
+  }
+
+  /** Takes over the account of an epoch that an earlier process left behind. */
+  restore(left: RestoredCounts): void {
+    this.#untold.add(EpochAccount.restored(left, () => this.markChanged()));
   }
 
   stateChanged(change: CameraCondition): void {
@@ -85,9 +105,15 @@ export class CameraBook {
     const final = [...this.#untold].filter((account) => account.isFinal);
     for (const account of final) {
       this.#untold.delete(account);
+      this.#telling.add(account);
       this.#told = addCounts(this.#told, account.counts());
     }
     return final;
+  }
+
+  /** The broker has the final counts of this account. */
+  told(account: EpochAccount): void {
+    this.#telling.delete(account);
   }
 
   markChanged(): void {

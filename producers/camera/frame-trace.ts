@@ -8,12 +8,14 @@ import { type FrameIdentity, frameId } from '#schemas/frame.ts';
  *
  *     capture:  the picture's time .. handed to the encoder
  *     encode:   handed to the encoder .. bitstream ready (waiting for a worker included)
- *     publish:  bitstream ready .. acknowledged by the broker
+ *     publish:  bitstream ready .. acknowledged by the broker, or stored on disk
  */
 export interface FrameTrace {
   encoding(): void;
   encoded(encodeTimeUs: number, bytes: number): void;
   published(): void;
+  /** On disk: nobody knows how long it will be there, so the span ends here. */
+  stored(): void;
   dropped(reason: string): void;
   /** The publish span, for the record's header; undefined when the frame is not sampled. */
   traceparent(): string | undefined;
@@ -23,6 +25,7 @@ export const UNTRACED: FrameTrace = {
   encoding: () => undefined,
   encoded: () => undefined,
   published: () => undefined,
+  stored: () => undefined,
   dropped: () => undefined,
   traceparent: () => undefined,
 };
@@ -68,6 +71,10 @@ export function startFrameTrace(
       });
     },
     published: () => span.end(),
+    stored() {
+      span.set('halfsight.spooled', true);
+      span.end();
+    },
     dropped(reason) {
       span.set('halfsight.drop.reason', reason);
       span.end();

@@ -11,7 +11,8 @@ import type { Image } from './image.ts';
 export type ImageFacts = Omit<Image, 'pixels'>;
 
 /**
- * One frame's way through the agent, from capture to its one end: `published` or `dropped`. Stages
+ * One frame's way through the agent, from capture to its one end: `published`, `dropped`, or
+ * `stored` for the spool to go on with. Stages
  * hand it on; whoever ends it settles the frame's account and its trace together. It does not hold
  * the pixels, so a frame that waits for the broker costs its bitstream only.
  */
@@ -45,6 +46,18 @@ export class Journey {
   published(): void {
     this.#account.publish(this.identity.sequence);
     this.trace.published();
+  }
+
+  /** It waits on disk, where the spool looks after it. */
+  stored(): void {
+    this.#account.store(this.identity.sequence);
+    this.trace.stored();
+  }
+
+  /** Sent, not acknowledged, and not waited for any longer. */
+  givenUp(reason: DropReason): void {
+    this.#account.giveUp(this.identity.sequence, reason);
+    this.trace.dropped(reason);
   }
 
   dropped(reason: DropReason): void {

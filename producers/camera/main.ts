@@ -1,18 +1,15 @@
 import { parseArgs } from 'node:util';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
-import type { Broker, Producer } from '#runtime/broker.ts';
-import { type Clock, systemClock, withTimeout } from '#runtime/clock.ts';
+import { systemClock, withTimeout } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { aborted, runProcess } from '#runtime/lifecycle.ts';
+import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing, type Tracer } from '#runtime/trace.ts';
 import { encodeCameraStatus } from '#schemas/camera-status.ts';
-import type { Framing } from '#schemas/framing.ts';
-import { openFraming } from '#schemas/open-framing.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
 import { CameraBook } from './camera-book.ts';
 import { Cameras } from './cameras.ts';
@@ -20,9 +17,17 @@ import { Encoder } from './encode.ts';
 import { encodeThreads } from './encode-thread.ts';
 import { Sampler } from './frame-trace.ts';
 import { beginJourney } from './journey.ts';
+import { connect, type Link } from './link.ts';
 import { Pipeline } from './pipeline.ts';
 import { Publisher } from './publish.ts';
-import { type AgentSettings, chooseRatePoints, readAgentSettings } from './settings.ts';
+import {
+  type AgentSettings,
+  chooseRatePoints,
+  readAgentSettings,
+  type SpoolSettings,
+} from './settings.ts';
+import { Spool } from './spool.ts';
+import { SpoolStore } from './spool-store.ts';
 import { StatusReporter } from './status.ts';
 import { logTelemetry, Telemetry } from './telemetry.ts';
 import { wrapFrame } from './wrap.ts';
@@ -35,7 +40,7 @@ import { wrapFrame } from './wrap.ts';
 /** Fixed, so that which frames are sampled follows from their identity alone. */
 const SAMPLER_SEED = 1;
 
-const environment = readEnvironment();
+const environment = readAtStart(() => readEnvironment());
 const rootLogger = createLogger({ level: environment.logLevel, format: environment.logFormat });
 
 await runProcess(rootLogger, async ({ stopping, logger }) => {
@@ -53,7 +58,12 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     logger,
   });
   const tracing = await startTracing('halfsight-camera', environment);
-  const link = await connect(broker, topics, { stopping, clock: systemClock, logger });
+  const link = await connect(broker, topics, {
+    schemaRegistryUrl: environment.schemaRegistryUrl,
+    // With a spool there is something to do without a broker.
+    canStartWithout: settings.spool !== undefined,
+    ...{ stopping, clock: systemClock, logger },
+  });
   if (link !== undefined) {
     const { tracer } = tracing;
     const agent = assemble({ settings, bundle, ratePoints, topics, ...link, tracer, logger });
@@ -94,43 +104,6 @@ function readArguments(): { config: string; check: boolean } {
   throw new HalfsightError('usage-invalid', '--config is missing.', { advice });
 }
 
-/** What the agent needs of the outside world before it can start. */
-interface Link {
-  readonly producer: Producer;
-  readonly framing: Framing;
-}
-
-interface ConnectOptions {
-  readonly stopping: AbortSignal;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-/**
- * Waits for the broker (and the schema registry) for as long as it takes: after a power failure the
- * agent may be up long before them. Undefined when the agent was asked to stop meanwhile.
- */
-async function connect(
-  broker: Broker,
-  topics: TopicTable,
-  { stopping, clock, logger }: ConnectOptions,
-): Promise<Link | undefined> {
-  while (!stopping.aborted) {
-    try {
-      // A missing topic is told now rather than when the first frame cannot be published.
-      await broker.partitionCount(topics.frames.name);
-      await broker.partitionCount(topics.status.name);
-      const framing = await openFraming(environment.schemaRegistryUrl, topics);
-      return { producer: await broker.openProducer(), framing };
-    } catch (error) {
-      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
-      logger.warn('agent-waits', { error: describeError(error) });
-      await clock.sleep(LIMITS.publishRetryDelayMsMax, stopping);
-    }
-  }
-  return undefined;
-}
-
 interface Parts extends Link {
   readonly settings: AgentSettings;
   readonly bundle: Bundle;
@@ -139,6 +112,23 @@ interface Parts extends Link {
   readonly topics: TopicTable;
   readonly tracer: Tracer;
   readonly logger: Logger;
+}
+
+/** Without room on the disk the agent does its work all the same, as one without a spool. */
+function openSpool(
+  { directory, bytesMax }: SpoolSettings,
+  parts: Pick<Parts, 'topics' | 'logger'> & { readonly books: Map<string, CameraBook> },
+): Spool | undefined {
+  const { books, topics, logger } = parts;
+  try {
+    const store = new SpoolStore(directory, bytesMax);
+    const topic = topics.frames.name;
+    return new Spool({ store, bytesMax, books, topic, clock: systemClock, logger });
+  } catch (error) {
+    if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+    logger.error('spool-missing', { error: describeError(error) });
+    return undefined;
+  }
 }
 
 function assemble(parts: Parts) {
@@ -160,8 +150,13 @@ function assemble(parts: Parts) {
     bundleDigest: bundle.digestBytes,
     logger,
   };
-  const publisher = new Publisher({ producer, clock, logger, random: seededRandom(seed) });
-  const telemetry = new Telemetry([...books.values()], () => publisher.report());
+  // First, because it adds books of cameras that an earlier agent had.
+  const spool = settings.spool && openSpool(settings.spool, { books, topics, logger });
+  const publisher = new Publisher({ producer, spool, clock, logger, random: seededRandom(seed) });
+  const telemetry = new Telemetry([...books.values()], {
+    memory: () => publisher.report(),
+    spool: () => spool?.report(),
+  });
   const encoder = new Encoder({
     workerCount: settings.encoderWorkers,
     openWorker: encodeThreads({
@@ -186,6 +181,7 @@ function assemble(parts: Parts) {
           headers: {},
         })),
       ),
+    onTold: (account) => spool?.forget(account),
     clock,
     logger,
   });

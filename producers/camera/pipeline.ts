@@ -16,7 +16,10 @@ export interface Stages {
   readonly encode: Encoder;
   /** wrap.ts: the bitstream becomes an Avro record. Undefined when it was dropped. */
   readonly wrap: (journey: Journey, encoded: EncodedImage) => OutgoingRecord | undefined;
-  /** publish.ts: records wait, in order, until the broker has acknowledged them. */
+  /**
+   * publish.ts, spool.ts: records wait, in order, until the broker has acknowledged them: in
+   * memory, and on disk when that takes long.
+   */
   readonly publish: Publisher;
   /** status.ts: what became of the frames, for everyone to check. */
   readonly status: StatusReporter;
@@ -36,6 +39,7 @@ export class Pipeline {
       const record = wrap(journey, encoded);
       if (record !== undefined) publish.publish(journey, record);
     });
+    publish.start();
     status.start();
     capture.start((frame) => encode.submit(begin(frame), frame.image.pixels));
   }
@@ -47,6 +51,7 @@ export class Pipeline {
     await encode.drain();
     await publish.drain();
     await status.finish();
+    publish.close();
     await encode.close();
   }
 }

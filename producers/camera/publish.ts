@@ -1,14 +1,18 @@
-import { assert, defined } from '#runtime/assert.ts';
+import { assert } from '#runtime/assert.ts';
 import type { OutgoingRecord, Producer } from '#runtime/broker.ts';
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import { codeOf, describeError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
+import { Backlog, type Entry } from './backlog.ts';
 import type { Journey } from './journey.ts';
+import type { Spool, SpooledBatch } from './spool.ts';
 
 export interface PublisherOptions {
   readonly producer: Pick<Producer, 'send'>;
+  /** Undefined: what the broker cannot take waits in memory only. */
+  readonly spool: Spool | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For the jitter between attempts. */
@@ -16,25 +20,25 @@ export interface PublisherOptions {
 }
 
 export interface PublisherReport {
-  /** Held until the broker acknowledges them. */
+  /** Held in memory until the broker acknowledges them. */
   readonly records: number;
   readonly bytes: number;
   readonly publishedBytes: number;
 }
 
-interface Entry {
-  readonly journey: Journey;
-  readonly record: OutgoingRecord;
-  readonly bytes: number;
+/** What is being sent: from memory, with its entries, or from the spool. */
+interface Batch {
+  entries: readonly Entry[];
+  stored: SpooledBatch | undefined;
+  readonly startMs: number;
 }
-
-/** What a record costs beside its value, roughly: key, headers, objects. */
-const RECORD_OVERHEAD_BYTES = 512;
 
 /**
  * Holds encoded frames until the broker has acknowledged them.
  *
  *     publish -> pending (first in, first out) -> batch (at most one is being sent) -> acknowledged
+ *                   |                               ^
+ *                   +--> spool (on disk) -----------+   from an outage on until it is empty
  *
  * KafkaJS sends one request per call, so `pending` is also the accumulator: a batch leaves when it
  * is full or its oldest frame is `accumulatorLingerMs` old. One batch at a time, and on failure the
@@ -42,21 +46,23 @@ const RECORD_OVERHEAD_BYTES = 512;
  * have been written in part, and a later batch must not get between its two attempts. Readers may
  * therefore see a run of frames twice at such a seam, but never out of order and never with a gap.
  *
+ * With a spool, a batch that is not acknowledged within `spoolAfterMs` is stored, and from then on
+ * everything behind it, until the spool is empty again: batch before spool before pending is the
+ * order of capture. It is drained in full batches, and live frames join its end, since the frames
+ * of a camera may not overtake one another, and all cameras of an agent were cut off alike.
+ *
  * Pending and batch together are bounded by `publishBacklogBytesMax`. When a frame does not fit,
  * the camera that holds most of the backlog loses its newest frame: what is already old is not made
  * useless, and one camera of noise does not push out the others.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
-  #pending: Entry[] = [];
-  #batch: readonly Entry[] = [];
-  readonly #pendingBytesByCamera = new Map<string, number>();
-  #pendingBytes = 0;
-  #batchBytes = 0;
+  readonly #pending = new Backlog();
+  #batch: Batch | undefined;
   #publishedBytes = 0;
-  /** When the oldest pending frame came, or became the oldest because a batch left before it. */
+  /** When the oldest pending frame came, or became the oldest because others left before it. */
   #lingerFromMs = 0;
-  #cancelLinger: Cancel | undefined;
+  #cancelTimer: Cancel | undefined;
   #isDraining = false;
   readonly #givingUp = new AbortController();
   #whenEmpty: (() => void) | undefined;
@@ -65,106 +71,151 @@ export class Publisher {
     this.#options = options;
   }
 
-  /** Takes the frame. It ends as published, or dropped with a reason, and never both. */
+  /** Goes on with what an earlier agent left in the spool. */
+  start(): void {
+    this.#options.spool?.start();
+    this.#proceed();
+  }
+
+  /** Takes the frame. It ends as published, stored, or dropped with a reason; one of them, once. */
   publish(journey: Journey, record: OutgoingRecord): void {
-    const bytes = record.value.length + RECORD_OVERHEAD_BYTES;
     assert(
       record.value.length <= LIMITS.frameRecordBytesMax,
       'a record over the limit is dropped before it is published',
     );
+    if (this.#pending.length === 0) this.#lingerFromMs = this.#options.clock.monotonicMs();
+    this.#pending.push({ journey, record });
     if (this.#givingUp.signal.aborted) {
-      journey.dropped('shutdown');
+      if (!this.#isStored(this.#pending.take())) journey.dropped('shutdown');
       return;
     }
-    if (this.#pending.length === 0) this.#lingerFromMs = this.#options.clock.monotonicMs();
-    this.#pending.push({ journey, record, bytes });
-    this.#count(journey.identity.cameraId, bytes);
-    while (this.#pendingBytes + this.#batchBytes > LIMITS.publishBacklogBytesMax) {
-      this.#dropNewestOfOffender();
+    while (this.#bytes() > LIMITS.publishBacklogBytesMax) {
+      this.#pending.takeNewestOfOffender().journey.dropped('publish-backlog');
     }
-    this.#flushIfDue();
+    this.#proceed();
   }
 
   /**
    * Publishes what it holds without waiting for full batches. What the broker has not acknowledged
-   * after `publishDrainTimeoutMs` is dropped with `shutdown`.
+   * after `publishDrainTimeoutMs` is left in the spool; without one it is dropped with `shutdown`.
    */
   async drain(): Promise<void> {
     this.#isDraining = true;
     const cancel = this.#options.clock.after(LIMITS.publishDrainTimeoutMs, () => this.#giveUp());
     await new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
-      this.#flushIfDue();
+      this.#proceed();
       this.#tellWhenEmpty();
     });
     cancel();
   }
 
+  /** Nothing will be published any more, and all that there is to tell has been told. */
+  close(): void {
+    this.#options.spool?.close();
+  }
+
   report(): PublisherReport {
     return {
-      records: this.#pending.length + this.#batch.length,
-      bytes: this.#pendingBytes + this.#batchBytes,
+      records: this.#pending.length + (this.#batch?.entries.length ?? 0),
+      bytes: this.#bytes(),
       publishedBytes: this.#publishedBytes,
     };
   }
 
-  #flushIfDue(): void {
-    this.#cancelLinger?.();
-    this.#cancelLinger = undefined;
-    if (this.#batch.length > 0 || this.#pending.length === 0) return;
-    const { clock } = this.#options;
-    const ageMs = clock.monotonicMs() - this.#lingerFromMs;
-    const isFull = this.#pendingBytes >= LIMITS.accumulatorBytesMax;
-    if (isFull || this.#isDraining || ageMs >= LIMITS.accumulatorLingerMs) {
-      this.#takeBatch();
-      void this.#sendBatch();
-      return;
-    }
-    const leftMs = LIMITS.accumulatorLingerMs - ageMs;
-    this.#cancelLinger = clock.after(leftMs, () => this.#flushIfDue());
+  #bytes(): number {
+    const entries = this.#batch?.entries ?? [];
+    return this.#pending.bytes + entries.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Moves the oldest pending frames into the batch: as many as fit, at least one. */
-  #takeBatch(): void {
-    let count = 0;
-    let bytes = 0;
-    for (const entry of this.#pending) {
-      if (count > 0 && bytes + entry.bytes > LIMITS.accumulatorBytesMax) break;
-      bytes += entry.bytes;
-      count++;
-      this.#count(entry.journey.identity.cameraId, -entry.bytes);
-    }
-    this.#batch = this.#pending.splice(0, count);
-    this.#batchBytes = bytes;
-    this.#lingerFromMs = this.#options.clock.monotonicMs();
+  /** Does what is due now, and sets the timer for what is due next. */
+  #proceed(): void {
+    if (this.#givingUp.signal.aborted) return;
+    this.#cancelTimer?.();
+    const waitMs = Math.min(this.#spoolWhenDue(), this.#sendWhenDue());
+    this.#cancelTimer = Number.isFinite(waitMs)
+      ? this.#options.clock.after(waitMs, () => this.#proceed())
+      : undefined;
   }
 
-  async #sendBatch(): Promise<void> {
-    const { clock, logger, random } = this.#options;
+  /** Starts the next batch if it is time; else how long until it is. */
+  #sendWhenDue(): number {
+    if (this.#batch !== undefined) return Number.POSITIVE_INFINITY;
+    const nowMs = this.#options.clock.monotonicMs();
+    const stored = this.#options.spool?.next(LIMITS.accumulatorBytesMax);
+    if (stored !== undefined) {
+      this.#send({ entries: [], stored, startMs: nowMs });
+      return this.#spoolWhenDue();
+    }
+    if (this.#pending.length === 0) return Number.POSITIVE_INFINITY;
+    const leftMs = this.#lingerFromMs + LIMITS.accumulatorLingerMs - nowMs;
+    const isFull = this.#pending.bytes >= LIMITS.accumulatorBytesMax;
+    if (leftMs > 0 && !isFull && !this.#isDraining) return leftMs;
+    this.#lingerFromMs = nowMs;
+    const entries = this.#pending.take(LIMITS.accumulatorBytesMax);
+    this.#send({ entries, stored: undefined, startMs: nowMs });
+    return this.#spoolWhenDue();
+  }
+
+  /** Moves to the disk what should not stay in memory; else how long it may. */
+  #spoolWhenDue(): number {
+    const { spool, clock } = this.#options;
+    const batch = this.#batch;
+    if (spool === undefined || batch === undefined) return Number.POSITIVE_INFINITY;
+    const nowMs = clock.monotonicMs();
+    if (batch.stored === undefined) {
+      const leftMs = batch.startMs + LIMITS.spoolAfterMs - nowMs;
+      if (leftMs > 0) return leftMs;
+      batch.stored = spool.append(batch.entries, true);
+      // It still has to be sent, but its bytes are no longer what memory is kept from.
+      if (batch.stored === undefined) return LIMITS.spoolAfterMs;
+      batch.entries = [];
+      this.#lingerFromMs = Number.NEGATIVE_INFINITY;
+      const { records, bytes } = spool.report();
+      this.#options.logger.warn('publish-spooled', { records, bytes });
+    }
+    if (this.#pending.length === 0) return Number.POSITIVE_INFINITY;
+    const leftMs = this.#lingerFromMs + LIMITS.spoolLingerMs - nowMs;
+    if (leftMs > 0) return leftMs;
+    const entries = this.#pending.take();
+    this.#lingerFromMs = nowMs;
+    if (spool.append(entries) !== undefined) return Number.POSITIVE_INFINITY;
+    this.#pending.putBack(entries);
+    return LIMITS.spoolAfterMs;
+  }
+
+  #send(batch: Batch): void {
+    this.#batch = batch;
+    const records = batch.stored?.records ?? batch.entries.map(({ record }) => record);
+    void this.#sendBatch(batch, records);
+  }
+
+  async #sendBatch(batch: Batch, all: readonly OutgoingRecord[]): Promise<void> {
+    const { clock, logger, random, producer } = this.#options;
     const { signal } = this.#givingUp;
+    let records = all;
     let delayMs: number = LIMITS.publishRetryDelayMsMin;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted && records.length > 0; ) {
       try {
-        await this.#options.producer.send(this.#batch.map(({ record }) => record));
+        await producer.send(records);
         // After giving up the frames are already settled; an answer that late changes nothing.
         if (signal.aborted) return;
-        if (failures > 0) logger.info('publish-resumed', { failures, records: this.#batch.length });
-        for (const { journey } of this.#batch) journey.published();
-        return this.#batchDone();
+        if (failures > 0) logger.info('publish-resumed', { failures, records: records.length });
+        break;
       } catch (error) {
         if (signal.aborted) return;
         if (codeOf(error) === 'record-too-large') {
-          this.#setTooLargeAside();
-          if (this.#batch.length === 0) return this.#batchDone();
+          records = this.#setTooLargeAside(batch, records);
           continue;
         }
         failures++;
-        const { records, bytes } = this.report();
-        logger.warn('publish-delayed', { failures, records, bytes, error: describeError(error) });
+        const held = this.report();
+        logger.warn('publish-delayed', { failures, ...held, error: describeError(error) });
         await clock.sleep(delayMs * (0.5 + random.next()), signal);
         delayMs = Math.min(delayMs * 2, LIMITS.publishRetryDelayMsMax);
       }
     }
+    if (!signal.aborted) this.#batchDone(batch, records);
   }
 
   /**
@@ -172,59 +223,58 @@ export class Publisher {
    * topic's. One such record would hold up all cameras for ever, so the largest of the batch goes,
    * one for each refusal.
    */
-  #setTooLargeAside(): void {
-    const largest = this.#batch.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-    this.#options.logger.error('record-refused', { bytes: largest.record.value.length });
-    this.#batch = this.#batch.filter((entry) => entry !== largest);
-    this.#batchBytes -= largest.bytes;
-    largest.journey.dropped('record-too-large');
-  }
-
-  #batchDone(): void {
-    this.#publishedBytes += this.#batch.reduce((sum, { record }) => sum + record.value.length, 0);
-    this.#batch = [];
-    this.#batchBytes = 0;
-    this.#flushIfDue();
-    this.#tellWhenEmpty();
-  }
-
-  #dropNewestOfOffender(): void {
-    let offender = '';
-    let mostBytes = 0;
-    for (const [cameraId, bytes] of this.#pendingBytesByCamera) {
-      if (bytes > mostBytes) [offender, mostBytes] = [cameraId, bytes];
+  #setTooLargeAside(batch: Batch, records: readonly OutgoingRecord[]): readonly OutgoingRecord[] {
+    const largest = records.reduce((a, b) => (b.value.length > a.value.length ? b : a));
+    this.#options.logger.error('record-refused', { bytes: largest.value.length });
+    const { stored } = batch;
+    if (stored === undefined) {
+      const entry = batch.entries.find(({ record }) => record === largest);
+      batch.entries = batch.entries.filter((other) => other !== entry);
+      entry?.journey.dropped('record-too-large');
+    } else {
+      const placed = stored.placed[stored.records.indexOf(largest)];
+      batch.stored = {
+        placed: stored.placed.filter((other) => other !== placed),
+        records: stored.records.filter((other) => other !== largest),
+      };
+      if (placed !== undefined) this.#options.spool?.refused(placed, 'record-too-large');
     }
-    const index = this.#pending.findLastIndex(({ journey }) => {
-      return journey.identity.cameraId === offender;
-    });
-    const entry = defined(this.#pending.splice(index, 1)[0], `a pending frame of "${offender}"`);
-    this.#count(offender, -entry.bytes);
-    entry.journey.dropped('publish-backlog');
+    return records.filter((record) => record !== largest);
+  }
+
+  #batchDone(batch: Batch, records: readonly OutgoingRecord[]): void {
+    this.#publishedBytes += records.reduce((sum, { value }) => sum + value.length, 0);
+    this.#batch = undefined;
+    if (batch.stored === undefined) for (const { journey } of batch.entries) journey.published();
+    else this.#options.spool?.acknowledged(batch.stored);
+    this.#proceed();
+    this.#tellWhenEmpty();
   }
 
   #giveUp(): void {
     this.#givingUp.abort();
-    this.#cancelLinger?.();
-    const left = [...this.#batch, ...this.#pending];
-    this.#batch = [];
-    this.#pending = [];
-    this.#pendingBytesByCamera.clear();
-    this.#pendingBytes = 0;
-    this.#batchBytes = 0;
-    if (left.length > 0) this.#options.logger.error('publish-given-up', { records: left.length });
-    for (const { journey } of left) journey.dropped('shutdown');
+    this.#cancelTimer?.();
+    const batch = this.#batch;
+    this.#batch = undefined;
+    const sent = batch?.entries ?? [];
+    const waiting = this.#pending.take();
+    if (!this.#isStored([...sent, ...waiting])) {
+      // What was sent may have arrived, and nobody will tell us any more.
+      for (const { journey } of sent) journey.givenUp('shutdown');
+      for (const { journey } of waiting) journey.dropped('shutdown');
+    }
     this.#tellWhenEmpty();
   }
 
-  #count(cameraId: string, bytes: number): void {
-    const held = (this.#pendingBytesByCamera.get(cameraId) ?? 0) + bytes;
-    assert(held >= 0, `camera ${cameraId} holds less than nothing of the backlog`);
-    if (held === 0) this.#pendingBytesByCamera.delete(cameraId);
-    else this.#pendingBytesByCamera.set(cameraId, held);
-    this.#pendingBytes += bytes;
+  #isStored(left: readonly Entry[]): boolean {
+    if (left.length === 0 || this.#options.spool?.append(left) !== undefined) return true;
+    this.#options.logger.error('publish-given-up', { records: left.length });
+    return false;
   }
 
   #tellWhenEmpty(): void {
-    if (this.#pending.length === 0 && this.#batch.length === 0) this.#whenEmpty?.();
+    const isSpoolLeft = this.#options.spool?.isEmpty === false && !this.#givingUp.signal.aborted;
+    if (this.#pending.length === 0 && this.#batch === undefined && !isSpoolLeft)
+      this.#whenEmpty?.();
   }
 }

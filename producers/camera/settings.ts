@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { problemOfBroker } from '#runtime/settings.ts';
 import { isCameraId } from '#schemas/frame.ts';
 import { ConfigFile, type Place, type Section } from './config-file.ts';
 import { parseSource } from './source-address.ts';
@@ -18,10 +19,17 @@ export interface AgentSettings {
   readonly threadsPerWorker: number;
   readonly brokers: readonly string[] | undefined;
   readonly topicPrefix: string;
+  /** Undefined: frames wait for a broker that is away in memory only. */
+  readonly spool: SpoolSettings | undefined;
   /** Share of frames that are traced, 0 to 1. */
   readonly traceSampleRatio: number;
   /** Also the disabled ones. */
   readonly cameras: readonly CameraSettings[];
+}
+
+export interface SpoolSettings {
+  readonly directory: string;
+  readonly bytesMax: number;
 }
 
 export interface CameraSettings {
@@ -78,6 +86,7 @@ export function parseAgentSettings(
     '1 to 60 letters, digits, "_" or "-"',
   );
   topics.end();
+  const spool = readSpool(root.section('spool'), folder);
   const trace = root.section('trace');
   const traceSampleRatio = trace.number('sampleRatio', 0, 1) ?? 0.01;
   trace.end();
@@ -89,10 +98,25 @@ export function parseAgentSettings(
     ...agent,
     brokers: environment.kafkaBrokers ?? brokers,
     topicPrefix: isPrefixSet ? environment.topicPrefix : (prefix ?? environment.topicPrefix),
+    spool,
     traceSampleRatio,
     cameras,
   };
 }
+
+function readSpool(section: Section, folder: string): SpoolSettings | undefined {
+  const directory = section.text('directory');
+  const megabytes = section.integer('megabytes', LIMITS.spoolBytesMin / MIB, 1024 * 1024);
+  section.end();
+  if (directory === undefined) {
+    if (megabytes !== undefined) section.reject('megabytes', 'needs spool.directory');
+    return undefined;
+  }
+  const bytesMax = megabytes === undefined ? LIMITS.spoolBytesDefault : megabytes * MIB;
+  return { directory: resolve(folder, directory), bytesMax };
+}
+
+const MIB = 1024 * 1024;
 
 type AgentPart = Pick<
   AgentSettings,
@@ -122,9 +146,8 @@ const ID_MEANING = `1 to ${LIMITS.cameraIdLengthMax} letters, digits, ".", "_" o
 function readBrokers(kafka: Section): readonly string[] | undefined {
   const brokers = kafka.texts('brokers');
   for (const broker of brokers ?? []) {
-    if (!/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(broker)) {
-      kafka.reject('brokers', `"${broker}" is no host:port`);
-    }
+    const problem = problemOfBroker(broker);
+    if (problem !== undefined) kafka.reject('brokers', problem);
   }
   return brokers;
 }

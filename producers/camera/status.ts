@@ -11,6 +11,8 @@ export interface StatusReporterOptions {
   readonly books: readonly CameraBook[];
   /** Resolves when the broker has acknowledged all of them. */
   readonly send: (statuses: readonly CameraStatus[]) => Promise<void>;
+  /** The broker has the final counts of this epoch. */
+  readonly onTold?: (account: EpochAccount) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -48,6 +50,10 @@ export class StatusReporter {
   start(): void {
     const { clock } = this.#options;
     this.#lastTickMs = clock.monotonicMs();
+    // What an earlier agent captured is no rate of this one.
+    for (const book of this.#options.books) {
+      this.#rates.set(book, { capturedBefore: book.totals().captured, framesPerSecond: 0 });
+    }
     this.#cancelTicks = clock.every(LIMITS.statusIntervalMs, () => this.#tick());
     this.reportNow();
   }
@@ -103,8 +109,10 @@ export class StatusReporter {
 
   async #sendUntilTold(signal: AbortSignal): Promise<void> {
     await this.#sending;
+    let delayMs: number = LIMITS.publishRetryDelayMsMin;
     while (!signal.aborted && !(await this.#send())) {
-      await this.#options.clock.sleep(LIMITS.publishRetryDelayMsMin, signal);
+      await this.#options.clock.sleep(delayMs, signal);
+      delayMs = Math.min(delayMs * 2, LIMITS.publishRetryDelayMsMax);
     }
   }
 
@@ -144,6 +152,10 @@ export class StatusReporter {
     if (statuses.length === 0) return true;
     try {
       await this.#options.send(statuses);
+      for (const { book, account } of finals) {
+        book.told(account);
+        this.#options.onTold?.(account);
+      }
       this.#finals = [];
       return true;
     } catch (error) {
@@ -168,6 +180,7 @@ export class StatusReporter {
       framesPerSecond: this.#rates.get(book)?.framesPerSecond ?? 0,
       timeUs: this.#options.clock.nowUs(),
       final: account?.isFinal ?? false,
+      interrupted: account?.isInterrupted ?? false,
       detail: book.detail,
     };
   }

@@ -4,6 +4,7 @@ import type { Logger } from '#runtime/log.ts';
 import { addCounts, type Counts, NO_COUNTS } from './accounts.ts';
 import type { CameraBook } from './camera-book.ts';
 import type { PublisherReport } from './publish.ts';
+import type { SpoolReport } from './spool.ts';
 
 /** Numbers of one camera since the agent started. */
 export interface CameraSnapshot extends Counts {
@@ -21,6 +22,14 @@ export interface AgentSnapshot {
   readonly cameras: readonly CameraSnapshot[];
   readonly total: Omit<CameraSnapshot, 'cameraId' | 'state'>;
   readonly backlog: PublisherReport;
+  /** Undefined without a spool. */
+  readonly spool: SpoolReport | undefined;
+}
+
+/** Where encoded frames wait. */
+export interface BacklogReports {
+  readonly memory: () => PublisherReport;
+  readonly spool: () => SpoolReport | undefined;
 }
 
 /** Enough for a steady p95, few enough to follow a change within a minute at 5 a second. */
@@ -41,12 +50,12 @@ class EncodeStatistics {
 /** What the agent measured, for logs and metrics. It only reads; nothing depends on it. */
 export class Telemetry {
   readonly #books: readonly CameraBook[];
-  readonly #backlog: () => PublisherReport;
+  readonly #reports: BacklogReports;
   readonly #statistics = new Map<string, EncodeStatistics>();
 
-  constructor(books: readonly CameraBook[], backlog: () => PublisherReport) {
+  constructor(books: readonly CameraBook[], reports: BacklogReports) {
     this.#books = books;
-    this.#backlog = backlog;
+    this.#reports = reports;
     for (const { cameraId } of books) this.#statistics.set(cameraId, new EncodeStatistics());
   }
 
@@ -66,13 +75,14 @@ export class Telemetry {
         bitstreamBytes: cameras.reduce((total, { bitstreamBytes }) => total + bitstreamBytes, 0),
         ...percentiles(durations),
       },
-      backlog: this.#backlog(),
+      backlog: this.#reports.memory(),
+      spool: this.#reports.spool(),
     };
   }
 
   /** One line for the whole agent. */
   log(logger: Logger): void {
-    const { cameras, total, backlog } = this.snapshot();
+    const { cameras, total, backlog, spool } = this.snapshot();
     const away = cameras.filter(({ state }) => state === 'offline' || state === 'connecting');
     logger.info('agent-figures', {
       cameras: cameras.length,
@@ -88,6 +98,11 @@ export class Telemetry {
       encodeMsP50: rounded(total.encodeMsP50),
       encodeMsP95: rounded(total.encodeMsP95),
       backlogBytes: backlog.bytes,
+      ...(spool && {
+        spoolRecords: spool.records,
+        spoolBytes: spool.bytes,
+        spoolFailures: spool.failures,
+      }),
       reconnects: total.reconnects,
     });
   }

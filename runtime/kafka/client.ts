@@ -33,6 +33,11 @@ export function clientFactory(
   settings: BrokerSettings,
   { clock, logger }: ClientDependencies,
 ): CreateClient {
+  if (settings.sasl !== undefined && settings.tls === undefined) {
+    const { mechanism } = settings.sasl;
+    const advice = 'Set KAFKA_TLS=true: without it others can read what is sent, or pose as Kafka.';
+    logger.warn('kafka-login-without-tls', { mechanism, advice });
+  }
   const logCreator = createLogCreator(clock, logger);
   const config: KafkaJs.KafkaConfig = {
     clientId: settings.clientId,

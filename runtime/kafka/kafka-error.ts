@@ -64,7 +64,7 @@ export function toHalfsightError(error: unknown, doing: string): HalfsightError 
   // A mistake of ours must not pass for a broker that is away.
   if (error instanceof AssertionError) throw error;
   const type = errorType(error);
-  const message = `${doing}: ${innermostMessage(error)}`;
+  const message = `${doing}: ${innermostMessage(error).replace(/[^.]$/, '$&.')}`;
   const options = { cause: error };
   if (type !== undefined && FENCED.has(type)) {
     return new HalfsightError('broker-fenced', message, options);
@@ -78,12 +78,31 @@ export function toHalfsightError(error: unknown, doing: string): HalfsightError 
     // asked once, at start (`KafkaTopics.partitionCount`).
     return new HalfsightError('broker-unavailable', message, { ...options, advice: TOPIC_ADVICE });
   }
-  if ((type !== undefined && REFUSED.has(type)) || isTlsProblem(error)) {
-    const advice = 'Check KAFKA_TLS*, KAFKA_SASL_* and the ACLs of this user on the broker.';
-    return new HalfsightError('broker-refused', message, { ...options, advice });
+  if (type !== undefined && REFUSED.has(type)) {
+    return new HalfsightError('broker-refused', message, { ...options, advice: adviceFor(type) });
   }
-  const advice = 'Check that Kafka runs and that KAFKA_BROKERS names it.';
+  if (isTlsProblem(error)) {
+    return new HalfsightError('broker-refused', message, { ...options, advice: TLS_ADVICE });
+  }
+  const advice = isClosedAtOnce(error) ? CLOSED_ADVICE : AWAY_ADVICE;
   return new HalfsightError('broker-unavailable', message, { ...options, advice });
+}
+
+const AWAY_ADVICE = 'Check that Kafka runs and that KAFKA_BROKERS names it.';
+const CLOSED_ADVICE = `${AWAY_ADVICE} If so, it may want TLS or SASL and we not, or the reverse.`;
+const TLS_ADVICE =
+  'KAFKA_TLS_CA_FILE must hold the authority of the brokers, whose certificates must name the ' +
+  'hosts in KAFKA_BROKERS; with mutual TLS check KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE too.';
+
+function adviceFor(type: string): string {
+  if (type.endsWith('_AUTHORIZATION_FAILED')) {
+    return 'No ACL allows this user to do that: see `npm run acls -- --help`.';
+  }
+  if (type.includes('SASL')) {
+    return 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and the password.';
+  }
+  if (type === 'SECURITY_DISABLED') return 'The brokers have no authorizer.';
+  return 'The settings of the brokers, or of the topic, do not allow that.';
 }
 
 export const TOPIC_ADVICE = 'Create the topics with `npm run topics`.';
@@ -95,7 +114,12 @@ function innermostMessage(error: unknown): string {
     message = current.message ?? message;
     current = current.cause ?? current.errors?.[0];
   }
-  return message;
+  return message.trim();
+}
+
+/** How a broker answers who does not speak its protocol. */
+function isClosedAtOnce(error: unknown): boolean {
+  return /Closed connection|before secure TLS connection/.test(innermostMessage(error));
 }
 
 function isTlsProblem(error: unknown): boolean {

@@ -15,7 +15,7 @@ export async function toTopicMessages(
 ): Promise<Batch> {
   const byTopic = new Map<string, { count: number; messages: KafkaJs.Message[] }>();
   const partitions: number[] = [];
-  for (const { topic, key, value, headers } of records) {
+  for (const { topic, key, value, headers, rawHeaders = {} } of records) {
     let entry = byTopic.get(topic);
     if (entry === undefined) {
       entry = { count: await partitionCount(topic), messages: [] };
@@ -23,7 +23,9 @@ export async function toTopicMessages(
     }
     const partition = partitionOf(key, entry.count);
     partitions.push(partition);
-    entry.messages.push({ key, value: asBuffer(value), headers: { ...headers }, partition });
+    const raw = Object.entries(rawHeaders).map(([name, bytes]) => [name, asBuffer(bytes)]);
+    const allHeaders = { ...Object.fromEntries(raw), ...headers };
+    entry.messages.push({ key, value: asBuffer(value), headers: allHeaders, partition });
   }
   return {
     records,

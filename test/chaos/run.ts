@@ -1,3 +1,4 @@
+import type { LocalStack } from '#infra/local/stack.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
@@ -19,6 +20,8 @@ export interface ChaosOptions {
   readonly consumerCount: number;
   readonly consumerKills: number;
   readonly brokerBounces: number;
+  /** How often three consumers join, and leave again by SIGTERM one after another. */
+  readonly scalings: number;
   readonly seed: number;
 }
 
@@ -33,10 +36,20 @@ export interface ChaosReport extends ChaosOptions {
 
 const PARTITIONS = 6;
 const PREFIX = 'chaos';
-/** Without a result for so long, the end is not awaited any more: the referee says what is missing. */
+/** Without a result for so long, the end is not awaited: the referee says what is missing. */
 const QUIET_MS = 60_000;
 
-type Fault = 'consumer killed' | 'broker killed' | 'broker stopped';
+type Fault =
+  | 'consumer killed'
+  | 'consumer joined'
+  | 'consumer left'
+  | 'broker killed'
+  | 'broker stopped';
+
+const SCALING: readonly Fault[] = [
+  ...(['consumer joined', 'consumer joined', 'consumer joined'] as const),
+  ...(['consumer left', 'consumer left', 'consumer left'] as const),
+];
 
 export async function runChaos(
   options: ChaosOptions,
@@ -48,11 +61,11 @@ export async function runChaos(
   const { brokers } = stack;
   const settings = { brokers, clientId: 'chaos', tls: undefined, sasl: undefined };
   const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-  const crew = new Crew(brokers, options.consumerCount);
+  const crew = new Crew(brokers);
   try {
     const topics = topicTable({ prefix: PREFIX, partitionCount: PARTITIONS, replicationFactor: 3 });
     await broker.ensureTopics(topicSpecs(topics));
-    crew.start();
+    for (let count = 0; count < options.consumerCount; count++) crew.join();
     const writer = await writeFrames({ ...options, broker, topic: topics.frames.name });
     const watch = new RecoveryWatch(writer.cameraIds);
     await watch.start(broker, topics.results.detection.name, `${PREFIX}-watch`);
@@ -64,13 +77,7 @@ export async function runChaos(
       while (writer.written < due) await systemClock.sleep(20);
       watch.fault(fault, writer.nextSequence);
       say(`${writer.written} of ${options.frameCount} frames, ${watch.results} results: ${fault}`);
-      if (fault === 'consumer killed') await crew.killOne(random);
-      else {
-        const which = random.integer(brokers.length);
-        if (fault === 'broker killed') await stack.kill('kafka', which, { supervised: false });
-        await stack.restart('kafka', which);
-        await stack.ready();
-      }
+      await cause(fault, { stack, crew, random });
     }
     await writer.done;
     await catchUp(watch, writer.nextSequence - 1);
@@ -92,7 +99,25 @@ export async function runChaos(
   }
 }
 
-function shuffledFaults({ consumerKills, brokerBounces }: ChaosOptions, random: Random): Fault[] {
+interface Victims {
+  readonly stack: LocalStack;
+  readonly crew: Crew;
+  readonly random: Random;
+}
+
+async function cause(fault: Fault, { stack, crew, random }: Victims): Promise<void> {
+  if (fault === 'consumer killed') return crew.killOne(random);
+  if (fault === 'consumer joined') return crew.join();
+  if (fault === 'consumer left') return crew.leave();
+  const which = random.integer(stack.brokers.length);
+  if (fault === 'broker killed') await stack.kill('kafka', which, { supervised: false });
+  await stack.restart('kafka', which);
+  await stack.ready();
+}
+
+/** In random order, but consumers join before they leave. */
+function shuffledFaults(options: ChaosOptions, random: Random): Fault[] {
+  const { consumerKills, brokerBounces, scalings } = options;
   const faults: Fault[] = [
     ...Array.from({ length: consumerKills }, (): Fault => 'consumer killed'),
     ...Array.from(
@@ -100,10 +125,12 @@ function shuffledFaults({ consumerKills, brokerBounces }: ChaosOptions, random: 
       (_, index): Fault => (index % 2 === 0 ? 'broker killed' : 'broker stopped'),
     ),
   ];
-  return faults
-    .map((fault) => ({ fault, key: random.next() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ fault }) => fault);
+  const keyed = faults.map((fault) => ({ fault, key: random.next() }));
+  for (let scaling = 0; scaling < scalings; scaling++) {
+    const keys = SCALING.map(() => (scaling + random.next()) / scalings).sort((a, b) => a - b);
+    keyed.push(...SCALING.map((fault, index) => ({ fault, key: keys[index] ?? 0 })));
+  }
+  return keyed.sort((a, b) => a.key - b.key).map(({ fault }) => fault);
 }
 
 async function catchUp(watch: RecoveryWatch, sequence: number): Promise<void> {
@@ -123,47 +150,49 @@ class Crew {
   /** How many ended without having been killed. */
   ended = 0;
   readonly #brokers: readonly string[];
-  readonly #members: (InferenceProcess | undefined)[];
+  readonly #members = new Set<InferenceProcess>();
   readonly #killed = new Set<InferenceProcess>();
-  #isStopping = false;
 
-  constructor(brokers: readonly string[], count: number) {
+  constructor(brokers: readonly string[]) {
     this.#brokers = brokers;
-    this.#members = Array.from({ length: count }, () => undefined);
   }
 
-  start(): void {
-    for (const index of this.#members.keys()) this.#employ(index);
-  }
-
-  async killOne(random: Random): Promise<void> {
-    const member = defined(this.#members[random.integer(this.#members.length)], 'a consumer');
-    this.#killed.add(member);
-    await member.kill();
-  }
-
-  /** SIGTERM to all; they commit what is under way. */
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    await Promise.all(this.#members.map((member) => member?.stop()));
-  }
-
-  async kill(): Promise<void> {
-    this.#isStopping = true;
-    await Promise.all(this.#members.map((member) => member?.kill()));
-  }
-
-  #employ(index: number): void {
+  join(): void {
     const member = spawnInference(this.#brokers, PREFIX);
-    this.#members[index] = member;
+    this.#members.add(member);
     void member.exited.then((code) => {
-      if (this.#isStopping) return;
+      if (!this.#members.delete(member)) return;
       if (!this.#killed.delete(member)) {
         this.ended++;
         process.stderr.write(`a consumer ended with ${code}:\n${lastLines(member.output())}\n`);
       }
-      this.#employ(index);
+      this.join();
     });
+  }
+
+  /** By SIGTERM: it commits what is under way. */
+  async leave(): Promise<void> {
+    const [member] = this.#members;
+    if (member === undefined) return;
+    this.#members.delete(member);
+    await member.stop();
+  }
+
+  async killOne(random: Random): Promise<void> {
+    const members = [...this.#members];
+    const member = defined(members[random.integer(members.length)], 'a consumer');
+    this.#killed.add(member);
+    await member.kill();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#members].map(() => this.leave()));
+  }
+
+  async kill(): Promise<void> {
+    const members = [...this.#members];
+    this.#members.clear();
+    await Promise.all(members.map((member) => member.kill()));
   }
 }
 

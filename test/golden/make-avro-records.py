@@ -23,7 +23,7 @@ LINEAGE = {
     "bitstream_bytes": 7654,
 }
 FRAME_ID = "gate-2.north_A-1763712000123-4711"
-RESULT = {"frame_id": FRAME_ID, **IDENTITY, **TIMES, "infer_time_us": 1763712345800003, **SOURCE, "status": "ok", "lineage": LINEAGE}
+RESULT = {"frame_id": FRAME_ID, **IDENTITY, **TIMES, "infer_time_us": 1763712345800003, **SOURCE, "status": "ok", "redrives": 2, "lineage": LINEAGE}
 VALUES = {
     "frame": {
         **IDENTITY, **TIMES, "encode_duration_us": 21000, **SOURCE, "input_width": 416, "input_height": 416,
@@ -45,13 +45,18 @@ VALUES = {
         "origin_offset": 9007199254740990, "origin_timestamp_ms": 1763712345701, "origin_key": b"gate-2.north_A",
         "origin_headers": {"frame-id": FRAME_ID.encode()}, "origin_value": b"\xc3\x01\x00",
         "origin_bytes": 3, "consumer": "halfsight-inference", "failed_time_us": 1763712345800003,
-        "bundle_digest": "cd" * 32,
+        "bundle_digest": "cd" * 32, "bundle_name": "halfsight-lite0", "bundle_version": "0.1.0",
+        "stack": "TypeError: x is not a function\n    at decode (decode.ts:1:2)", "redrives": 1,
+    },
+    "dead-letter-action": {
+        "action": "discarded", "letter_partition": 3, "letter_offset": 9007199254740990, "number": 17, "frame_id": FRAME_ID,
+        "note": "camera was replaced", "by": "ops@host-1", "time_us": 1763712345900005,
     },
     "camera-status": {
         "camera_id": "gate-2.north_A", "epoch": 1763712000123, "agent_id": "agent-1", "state": "online",
         "captured": 4712, "published": 4700, "dropped": {"encoder-busy": 12}, "reconnects": 2,
         "last_frame_time_us": 1763712345678901, "frames_per_second": 9.5, "time_us": 1763712345900004, "final": False,
-        "detail": "",
+        "detail": "", "interrupted": True,
     },
 }
 

@@ -7,7 +7,8 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
-import { AgentProcess, checkBooks, recordCount, TINY_BUNDLE } from './camera-agent-process.ts';
+import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
+import { checkBooks, recordCount } from './camera-agent-process.ts';
 import { useStack } from './stack.ts';
 
 const stack = useStack({ brokerCount: 1 });

@@ -1,107 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'vitest';
 import { decodeBitstream } from '#codec/bitstream.ts';
 import type { Bundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Broker, IncomingRecord } from '#runtime/broker.ts';
-import { systemClock } from '#runtime/clock.ts';
-import { HalfsightError } from '#runtime/errors.ts';
 import { freshSeed } from '#runtime/random.ts';
 import { type CameraStatus, decodeCameraStatus } from '#schemas/camera-status.ts';
 import { decodeFrame, type FrameRecord, frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import type { TopicTable } from '#schemas/topics.ts';
-
-const MAIN = join(import.meta.dirname, '../../producers/camera/main.ts');
-export const TINY_BUNDLE = join(import.meta.dirname, '../golden/tiny-bundle');
-
-export interface AgentOptions {
-  readonly config: string;
-  readonly brokers: readonly string[];
-  readonly prefix: string;
-  readonly bundle?: string;
-  readonly variables?: Readonly<Record<string, string>>;
-}
-
-/** A camera agent as users run it: a process of its own. It dies with the test process. */
-export class AgentProcess {
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<number | string | null>;
-  #log = '';
-
-  constructor(options: AgentOptions) {
-    const folder = mkdtempSync(join(tmpdir(), 'halfsight-agent-'));
-    const config = join(folder, 'agent.yaml');
-    writeFileSync(config, options.config);
-    this.#child = fork(MAIN, ['--config', config], {
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        KAFKA_BROKERS: options.brokers.join(','),
-        KAFKA_TOPIC_PREFIX: options.prefix,
-        HALFSIGHT_BUNDLE: options.bundle ?? TINY_BUNDLE,
-        ...options.variables,
-      },
-      execArgv: [],
-      silent: true,
-    });
-    this.#child.stderr?.on('data', (chunk) => {
-      this.#log += String(chunk);
-    });
-    this.#exited = new Promise((resolve) => {
-      this.#child.once('exit', (exitCode, signal) => resolve(exitCode ?? signal));
-    });
-  }
-
-  /** Structured log lines so far. */
-  get log(): string {
-    return this.#log;
-  }
-
-  eventsOf(event: string): Record<string, unknown>[] {
-    return this.#log
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .filter((line) => line.event === event);
-  }
-
-  /**
-   * Waits until `check` answers true; fails with `what` after `timeoutMs` or when the agent ends. A
-   * broker that is away or has just come back is no answer.
-   */
-  async until(
-    what: string,
-    timeoutMs: number,
-    check: () => boolean | Promise<boolean>,
-  ): Promise<void> {
-    const endMs = systemClock.monotonicMs() + timeoutMs;
-    while (systemClock.monotonicMs() < endMs) {
-      const { exitCode } = this.#child;
-      if (exitCode !== null) throw new Error(`the agent ended with ${exitCode} before ${what}`);
-      try {
-        if (await check()) return;
-      } catch (error) {
-        if (!(error instanceof HalfsightError && error.canRetry)) throw error;
-      }
-      await systemClock.sleep(100);
-    }
-    throw new Error(`waited in vain: ${what}`);
-  }
-
-  /** Resolves with the exit code, or the signal that ended it. */
-  exited(): Promise<number | string | null> {
-    return this.#exited;
-  }
-
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string | null> {
-    if (this.#child.exitCode === null) this.#child.kill(signal);
-    return await this.#exited;
-  }
-}
 
 /** All records that are on a topic now, partition by partition in offset order. */
 export async function readTopic(broker: Broker, topic: string): Promise<IncomingRecord[]> {

@@ -8,16 +8,9 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { traceparentOf } from '#runtime/trace.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
+import { type AgentOptions, AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
 import { startOtlpSink } from '#test/fixtures/otlp-sink.ts';
-import {
-  type AgentOptions,
-  AgentProcess,
-  checkBooks,
-  readStatuses,
-  readTopic,
-  recordCount,
-  TINY_BUNDLE,
-} from './camera-agent-process.ts';
+import { checkBooks, readStatuses, readTopic, recordCount } from './camera-agent-process.ts';
 import { makeTestClip } from './rtsp-relay.ts';
 import { sharedStack } from './stack.ts';
 

@@ -7,7 +7,8 @@ import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
-import { AgentProcess, checkBooks, readStatuses, TINY_BUNDLE } from './camera-agent-process.ts';
+import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
+import { checkBooks, readStatuses } from './camera-agent-process.ts';
 import { makeTestClip, publishClip, startRtspRelay } from './rtsp-relay.ts';
 import { sharedStack } from './stack.ts';
 

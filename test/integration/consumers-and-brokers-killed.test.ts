@@ -3,7 +3,7 @@ import { TASKS } from '#schemas/result.ts';
 import { runChaos } from '#test/chaos/run.ts';
 
 /** A short run of `npm run chaos`: three brokers, and the verdict of a reader in Java. */
-it('every frame once and in order while consumers and brokers are killed', async () => {
+it('every frame once and in order while consumers come, go and die, and brokers die', async () => {
   const report = await runChaos(
     {
       frameCount: 2_000,
@@ -12,6 +12,7 @@ it('every frame once and in order while consumers and brokers are killed', async
       consumerCount: 2,
       consumerKills: 1,
       brokerBounces: 2,
+      scalings: 1,
       seed: 20261128,
     },
     () => undefined,

@@ -68,7 +68,7 @@ async function recordsOf(topics: TopicTable): Promise<OutgoingRecord[]> {
     {
       ...{ cameraId, epoch, agentId: 'test', state: 'ended', captured: 4, published: 3 },
       ...{ dropped: { 'encoder-busy': 1 }, reconnects: 0, lastFrameTimeUs: 1, framesPerSecond: 1 },
-      ...{ timeUs: 1, final: true, detail: '' },
+      ...{ timeUs: 1, final: true, interrupted: false, detail: '' },
     },
     FRAMING,
   );
@@ -147,7 +147,7 @@ describe('npm run balance', () => {
     await send(broker, records);
     const good = run(process.execPath, [BALANCE]);
     expect(await good.exited, good.errors()).toBe(0);
-    expect(good.output()).toMatch(/^gate .* 4( +3){3} +1 +0 +0 +0 +adds up$/m);
+    expect(good.output()).toMatch(/^gate .* 4( +3){3} +1 +0 +0 +0 +0 +adds up$/m);
     const again = records
       .filter(({ topic }) => topic === topics.results.detection.name)
       .slice(1, 2);

@@ -66,7 +66,7 @@ function processesWith(entry: string): string[] {
 
 /** The row of a camera in the balance: captured, results of each head, and so on. */
 function balanceRow(output: string, camera: string) {
-  const row = new RegExp(`^${camera} +\\d{4}-\\S+ \\S+((?: +\\d+){8}) +(.*)$`, 'm').exec(output);
+  const row = new RegExp(`^${camera} +\\d{4}-\\S+ \\S+((?: +\\d+){9}) +(.*)$`, 'm').exec(output);
   const [captured, classification, detection, segmentation, dropped, dead, lost, doubled] = (
     row?.[1] ?? ''
   )

@@ -6,8 +6,8 @@ import { startTracing, type Tracing } from '#runtime/trace.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { type OtlpSink, type ReceivedSpan, startOtlpSink } from '#test/fixtures/otlp-sink.ts';
-import { AgentProcess } from './camera-agent-process.ts';
 import { createTopics, openBroker, startInference, until } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 

@@ -78,7 +78,7 @@ it('hands out what Java does of a topic with interleaved and aborted transaction
   }
 });
 
-it('writes to the partitions that Java would choose, and Java finds all of it in order', async () => {
+it('writes to the partitions that Java would choose, and Java finds it in order', async () => {
   const topic = topicOf('plain');
   const producer = await broker.openProducer();
   const texts = Array.from({ length: 200 }, (_, number) => `plain ${number}`);
@@ -121,7 +121,7 @@ it('commits records, position and note together, as Java reads them', async () =
   await transactor.close();
 });
 
-it('is fenced by Java, writes nothing more that a read-committed reader sees, and recovers', async () => {
+it('is fenced by Java, shows a read-committed reader nothing more, and recovers', async () => {
   const topic = topicOf('fenced');
   const input = { groupId: `${prefix}-fenced`, topic: topicOf('plain'), partition: 0 };
   const transactor = await broker.openTransactor(input);

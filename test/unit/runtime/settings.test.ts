@@ -2,8 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { HalfsightError } from '#runtime/errors.ts';
-import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
+import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 
 function failure(variables: Record<string, string>): HalfsightError {
   try {
@@ -53,6 +53,76 @@ describe('readEnvironment', () => {
     expect(environment.kafkaSasl?.password).toBe('from-file');
   });
 
+  it('wants a secret once, readable and not empty', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'halfsight-'));
+    const file = (name: string, content: string) => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const sasl = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'camera' };
+    const secret = file('secret', 'hunter2');
+    const both = { ...sasl, KAFKA_SASL_PASSWORD: 'hunter3', KAFKA_SASL_PASSWORD_FILE: secret };
+    expect(failure(both).message).toBe(
+      'KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE are both set: keep one, better the file.',
+    );
+    const empty = file('empty', '\n');
+    expect(failure({ ...sasl, KAFKA_SASL_PASSWORD_FILE: empty }).message).toBe(
+      `KAFKA_SASL_PASSWORD_FILE=${empty} cannot be read (it is empty).`,
+    );
+    const missing = join(folder, 'missing');
+    const message = failure({ ...sasl, KAFKA_SASL_PASSWORD_FILE: missing }).message;
+    expect(message).toMatch(/^KAFKA_SASL_PASSWORD_FILE=.*ENOENT/);
+    const spaces = { ...sasl, KAFKA_SASL_PASSWORD_FILE: file('spaces', ' two words \r\n') };
+    expect(readEnvironment(spaces).kafkaSasl?.password).toBe(' two words ');
+  });
+
+  it('takes the name of the mechanism as Kafka writes it', () => {
+    const environment = readEnvironment({
+      KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+      KAFKA_SASL_USERNAME: 'camera',
+      KAFKA_SASL_PASSWORD: 'secret',
+    });
+    expect(environment.kafkaSasl?.mechanism).toBe('scram-sha-512');
+  });
+
+  it.each([
+    { REDIS_URL: 'redis:default:hunter2@host:6379' },
+    { REDIS_URL: 'http://default:hunter2@host:6379' },
+    { REDIS_URL: 'default:hunter2@host:6379' },
+    { REDIS_URL: 'redis://default:hunter2%@host:6379' },
+    { SCHEMA_REGISTRY_URL: 'reader:hunter2@registry:8081' },
+    { SCHEMA_REGISTRY_URL: 'ftp://reader:hunter2@registry:8081' },
+    { KAFKA_BROKERS: 'camera:hunter2@host:9092' },
+    { KAFKA_BROKERS: 'kafka://camera:hunter2@host' },
+    { REDIS_URL: 'redis://:hunter2@host', REDIS_PASSWORD: 'hunter2' },
+  ])('shows no part of an address that may be a password: %o', (variables) => {
+    const error = failure(variables);
+    expect(error.message).toContain(Object.keys(variables)[0]);
+    expect(describeError(error)).not.toContain('hunter2');
+  });
+
+  it('puts the password of the schema registry where its user stands', () => {
+    const registry = { SCHEMA_REGISTRY_URL: 'https://reader@registry:8081/path' };
+    const password = { SCHEMA_REGISTRY_PASSWORD: 'p@ss%:/' };
+    const { schemaRegistryUrl } = readEnvironment({ ...registry, ...password });
+    expect(schemaRegistryUrl).toBe('https://reader:p%40ss%25%3A%2F@registry:8081/path');
+    const nameless = { SCHEMA_REGISTRY_URL: 'https://registry:8081', ...password };
+    expect(failure(nameless).message).toContain('needs a user');
+  });
+
+  it('looks up what a config file refers to, also in the file that NAME_FILE names', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'halfsight-')), 'gate');
+    writeFileSync(file, 'from-file\n');
+    const variables = { YARD: 'direct', GATE_FILE: file, ROOM: 'twice', ROOM_FILE: file };
+    const { lookup } = readEnvironment(variables);
+    expect(lookup('YARD')).toBe('direct');
+    expect(lookup('GATE')).toBe('from-file');
+    expect(lookup('LOBBY')).toBeUndefined();
+    expect(() => lookup('ROOM')).toThrow('ROOM and ROOM_FILE are both set');
+    const broken = readEnvironment({ GATE_FILE: '/nowhere/gate' });
+    expect(() => broken.lookup('GATE')).toThrow('GATE_FILE=/nowhere/gate cannot be read');
+  });
+
   it('turns tracing on only where an exporter is configured', () => {
     const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
     expect(readEnvironment(endpoint).tracingEnabled).toBe(true);
@@ -71,5 +141,22 @@ describe('brokerSettings', () => {
   it('takes TLS as soon as one of its files is named', () => {
     const environment = readEnvironment({ KAFKA_TLS_CA_FILE: '/ca.pem', KAFKA_BROKERS: 'a:1' });
     expect(brokerSettings(environment, 'test').tls).toEqual({ caFile: '/ca.pem' });
+  });
+});
+
+describe('redisSettings', () => {
+  it('says what to do when no Redis is named', () => {
+    expect(() => redisSettings(readEnvironment({}))).toThrow(/no Redis is named/);
+  });
+
+  it('takes a CA for TLS only', () => {
+    const ca = { REDIS_TLS_CA_FILE: '/ca.pem' };
+    expect(failure({ ...ca, REDIS_URL: 'redis://r' }).message).toContain('write rediss://');
+    const environment = readEnvironment({ ...ca, REDIS_URL: 'rediss://r', REDIS_PASSWORD: 'x' });
+    expect(redisSettings(environment)).toEqual({
+      url: 'rediss://r',
+      password: 'x',
+      tlsCaFile: '/ca.pem',
+    });
   });
 });

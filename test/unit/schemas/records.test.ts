@@ -5,6 +5,7 @@ import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { decodeCameraStatus, encodeCameraStatus } from '#schemas/camera-status.ts';
 import { decodeDeadLetter, encodeDeadLetter } from '#schemas/dead-letter.ts';
+import { decodeDeadLetterAction, encodeDeadLetterAction } from '#schemas/dead-letter-action.ts';
 import { decodeFrame, encodeFrame, frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import type { RecordTypeName } from '#schemas/record-type.ts';
@@ -13,6 +14,7 @@ import {
   CAMERA_STATUS,
   CLASSIFICATION,
   DEAD_LETTER,
+  DEAD_LETTER_ACTION,
   DETECTION,
   FRAME,
   plain,
@@ -23,6 +25,8 @@ const framing = singleObjectFraming();
 
 interface Sample {
   readonly value: object;
+  /** What older versions did not say, as readers get it: by version. */
+  readonly before?: Readonly<Record<string, object>>;
   encode(): Uint8Array;
   decode(record: Uint8Array | null): unknown;
 }
@@ -35,26 +39,36 @@ const SAMPLES: Record<RecordTypeName, Sample> = {
   },
   classification: {
     value: CLASSIFICATION,
+    before: { v1: { redrives: 0 } },
     encode: () => encodeResult(CLASSIFICATION, framing),
     decode: (record) => decodeResult('classification', record, framing),
   },
   detection: {
     value: DETECTION,
+    before: { v1: { redrives: 0 } },
     encode: () => encodeResult(DETECTION, framing),
     decode: (record) => decodeResult('detection', record, framing),
   },
   segmentation: {
     value: SEGMENTATION,
+    before: { v1: { redrives: 0 } },
     encode: () => encodeResult(SEGMENTATION, framing),
     decode: (record) => decodeResult('segmentation', record, framing),
   },
   'dead-letter': {
     value: DEAD_LETTER,
+    before: { v1: { bundleName: '', bundleVersion: '', stack: null, redrives: 0 } },
     encode: () => encodeDeadLetter(DEAD_LETTER, framing),
     decode: (record) => decodeDeadLetter(record, framing),
   },
+  'dead-letter-action': {
+    value: DEAD_LETTER_ACTION,
+    encode: () => encodeDeadLetterAction(DEAD_LETTER_ACTION, framing),
+    decode: (record) => decodeDeadLetterAction(record, framing),
+  },
   'camera-status': {
     value: CAMERA_STATUS,
+    before: { v1: { interrupted: false } },
     encode: () => encodeCameraStatus(CAMERA_STATUS, framing),
     decode: (record) => decodeCameraStatus(record, framing),
   },
@@ -83,9 +97,10 @@ for (const [name, sample] of Object.entries(SAMPLES)) {
       const vectors = golden.records.filter((entry) => entry.name === name);
       const last = vectors.at(-1);
       expect(Buffer.from(sample.encode()).toString('hex')).toBe(last?.record);
-      for (const { record } of vectors) {
+      for (const { record, version } of vectors) {
         const decoded = plain(sample.decode(Buffer.from(record, 'hex')));
-        expect(decoded).toEqual(plain(sample.value));
+        const value = { ...sample.value, ...sample.before?.[version] };
+        expect(decoded, version).toEqual(plain(value));
       }
     });
 

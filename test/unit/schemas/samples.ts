@@ -1,5 +1,6 @@
 import type { CameraStatus } from '#schemas/camera-status.ts';
 import type { DeadLetter } from '#schemas/dead-letter.ts';
+import type { DeadLetterAction } from '#schemas/dead-letter-action.ts';
 import type { FrameRecord } from '#schemas/frame.ts';
 import type { ClassificationResult, DetectionResult, SegmentationResult } from '#schemas/result.ts';
 
@@ -37,6 +38,7 @@ const ENVELOPE = {
   sourceWidth: 1920,
   sourceHeight: 1080,
   status: 'ok',
+  redrives: 2,
   lineage: {
     bundleName: 'halfsight-lite0',
     bundleVersion: '0.1.0',
@@ -98,6 +100,21 @@ export const DEAD_LETTER: DeadLetter = {
   consumer: 'halfsight-inference',
   failedTimeUs: 1763712345800003,
   bundleDigest: 'cd'.repeat(32),
+  bundleName: 'halfsight-lite0',
+  bundleVersion: '0.1.0',
+  stack: 'TypeError: x is not a function\n    at decode (decode.ts:1:2)',
+  redrives: 1,
+};
+
+export const DEAD_LETTER_ACTION: DeadLetterAction = {
+  action: 'discarded',
+  letterPartition: 3,
+  letterOffset: 9007199254740990,
+  number: 17,
+  frameId: 'gate-2.north_A-1763712000123-4711',
+  note: 'camera was replaced',
+  by: 'ops@host-1',
+  timeUs: 1763712345900005,
 };
 
 export const CAMERA_STATUS: CameraStatus = {
@@ -113,6 +130,7 @@ export const CAMERA_STATUS: CameraStatus = {
   framesPerSecond: 9.5,
   timeUs: 1763712345900004,
   final: false,
+  interrupted: true,
   detail: '',
 };
 

@@ -121,7 +121,7 @@ describe('house rules for schemas', () => {
       const end = fields.findIndex(({ name }) => name === 'lineage');
       return fields.slice(0, end + 1);
     });
-    expect(envelopes[0]).toHaveLength(12);
+    expect(envelopes[0]).toHaveLength(13);
     expect(envelopes[1]).toEqual(envelopes[0]);
     expect(envelopes[2]).toEqual(envelopes[0]);
   });
@@ -143,6 +143,7 @@ describe('topics', () => {
       'site.result.detection.v1',
       'site.result.segmentation.v1',
       'site.inference.dead-letter.v1',
+      'site.inference.dead-letter-action.v1',
     ]);
     for (const spec of specs) {
       expect(spec.partitionCount).toBe(4);
@@ -156,6 +157,6 @@ describe('topics', () => {
     for (const { name, recordType } of topicSpecs(table)) {
       expect(subjects[recordType]).toBe(`${name}-value`);
     }
-    expect(new Set(Object.values(subjects)).size).toBe(6);
+    expect(new Set(Object.values(subjects)).size).toBe(7);
   });
 });

@@ -63,6 +63,7 @@ async function setUp(position: number | undefined = undefined) {
   const failures: unknown[] = [];
   const committer = new Committer({
     openTransactor: async () => transactor,
+    intervalMs: LIMITS.transactionIntervalMs,
     clock,
     logger: silentLogger,
     telemetry,
@@ -255,6 +256,7 @@ describe('the end of a lane', () => {
     const clock = new ManualClock();
     const committer = new Committer({
       openTransactor: async () => transactor,
+      intervalMs: LIMITS.transactionIntervalMs,
       clock,
       logger: silentLogger,
       telemetry,

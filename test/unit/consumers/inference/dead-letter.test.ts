@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { deadLetterOutcome } from '#consumers/inference/dead-letter.ts';
 import { Delivery } from '#consumers/inference/delivery.ts';
+import type { Bundle } from '#models/bundle.ts';
 import type { IncomingRecord } from '#runtime/broker.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -9,6 +10,10 @@ import { singleObjectFraming } from '#schemas/framing.ts';
 import { FRAME_TOPIC, record } from './fakes.ts';
 
 const framing = singleObjectFraming();
+const bundle = {
+  digest: 'ab'.repeat(32),
+  manifest: { name: 'tiny', version: '1.2.3' } as Bundle['manifest'],
+};
 const truncated = new HalfsightError('record-truncated', 'it ends too early.', {
   advice: 'Send all of it.',
 });
@@ -19,7 +24,7 @@ function bury(changes: Partial<IncomingRecord>, error: unknown = truncated) {
     topic: 'dead',
     framing,
     consumer: 'group-1',
-    bundleDigest: 'ab'.repeat(32),
+    bundle,
     nowUs: () => 1_700_000_000_000_001,
   });
   const [out] = outcome.records;
@@ -53,6 +58,10 @@ describe('a dead letter', () => {
       consumer: 'group-1',
       failedTimeUs: 1_700_000_000_000_001,
       bundleDigest: 'ab'.repeat(32),
+      bundleName: 'tiny',
+      bundleVersion: '1.2.3',
+      stack: null,
+      redrives: 0,
     });
     expect([...(letter.originValue ?? [])]).toEqual([1, 2, 3]);
     expect([...(letter.originHeaders.extra ?? [])]).toEqual([0xff, 0xfe]);
@@ -88,9 +97,25 @@ describe('a dead letter', () => {
   });
 
   it('takes a mistake of ours for a malformed record', () => {
-    expect(bury({}, new TypeError('x is not a function')).letter).toMatchObject({
+    const error = new TypeError('x is not a function');
+    expect(bury({}, error).letter).toMatchObject({
       reason: 'record-malformed',
       detail: 'TypeError: x is not a function',
+      stack: error.stack,
     });
+  });
+
+  it('cuts a stack that is too long', () => {
+    const error = Object.assign(new TypeError('x'), { stack: '\u4eba'.repeat(100_000) });
+    const value = new Uint8Array(LIMITS.deadLetterOriginalBytesMax);
+    const headers = { large: new Uint8Array(LIMITS.deadLetterHeadersBytesMax - 10) };
+    const { out, letter } = bury({ value, headers }, error);
+    expect(letter.stack).toHaveLength(LIMITS.deadLetterStackLengthMax);
+    expect(out?.value.length).toBeLessThan(LIMITS.deadLetterOriginalBytesMax + 64 * 1024);
+  });
+
+  it('says how often its frame was redriven before', () => {
+    const headers = { 'redriven-from': Buffer.from('3:1234 2') };
+    expect(bury({ headers }).letter.redrives).toBe(2);
   });
 });

@@ -32,6 +32,9 @@ function setUp(framing: Framing = tiny.framing) {
   });
   lane.open(undefined, undefined);
   const buried: string[] = [];
+  const skipped: number[] = [];
+  /** Records older than this are skipped. */
+  const freshFromMs = { value: 0 };
   let offset = 0;
   const decodeAll = (values: readonly (Uint8Array | null)[], key: string | null = 'cam-1') => {
     lane.push(values.map((value) => record(offset++, { value, key })));
@@ -43,6 +46,11 @@ function setUp(framing: Framing = tiny.framing) {
         buried.push(codeOf(error) ?? (error as Error).name);
         return outcome('dead');
       },
+      overload: { skips: (timestampMs) => timestampMs < freshFromMs.value },
+      skip: ({ frame }) => {
+        skipped.push(frame.sequence);
+        return outcome('skipped');
+      },
       clock,
       logger: silentLogger,
       tracer: noTracer,
@@ -53,7 +61,7 @@ function setUp(framing: Framing = tiny.framing) {
     const [decoded] = await decodeAll([value], key);
     return decoded;
   };
-  return { clock, lane, buried, decode, decodeAll };
+  return { clock, lane, buried, skipped, freshFromMs, decode, decodeAll };
 }
 
 /** The record with `changes` made to its bytes. */
@@ -112,6 +120,20 @@ describe('decode', () => {
     ]);
     expect(buried).toEqual([]);
   });
+});
+
+it('skips what is too old, but not poison, and repeats only once', async () => {
+  const { decodeAll, lane, skipped, buried, freshFromMs } = setUp();
+  freshFromMs.value = Number.POSITIVE_INFINITY;
+  const old = [tiny.record(0), new Uint8Array(3), tiny.record(1), tiny.record(1)];
+  expect(await decodeAll(old)).toEqual([]);
+  expect(skipped).toEqual([0, 1]);
+  expect(buried).toHaveLength(1);
+  const kinds = lane.deliveries.map(({ outcome: settledAs }) => settledAs?.kind);
+  expect(kinds.filter((kind) => kind === 'duplicate')).toHaveLength(1);
+  expect(kinds).toHaveLength(4);
+  freshFromMs.value = 0;
+  expect(await decodeAll([tiny.record(2)])).toHaveLength(1);
 });
 
 describe('poison gets its own reason', () => {

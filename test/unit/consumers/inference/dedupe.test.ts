@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
+import type { Outcome } from '#consumers/inference/delivery.ts';
 
 const frame = (cameraId: string, epoch: number, sequence: number) => ({
   cameraId,
@@ -75,4 +76,57 @@ it('forgets the camera not seen for longest, and stays bounded', () => {
   expect(memory.has(frame('cam-0', 1, 1))).toBe(false);
   expect(memory.has(frame('cam-4999', 1, 1))).toBe(true);
   expect(memory.toNote(1e9).split(';').length).toBeLessThanOrEqual(1024);
+});
+
+describe('redriven frames', () => {
+  const redriven = (memory: FrameMemory, sequence: number, kind: Outcome['kind']) =>
+    memory.addSettled({
+      identity: frame('a', 100, sequence),
+      redrives: 1,
+      outcome: { kind, records: [], counters: [] },
+    });
+
+  it('are known one by one, whatever comes before and after them', () => {
+    const memory = new FrameMemory();
+    memory.add(frame('a', 100, 9));
+    expect(memory.has(frame('a', 100, 5), 1)).toBe(false);
+    redriven(memory, 5, 'results');
+    expect(memory.has(frame('a', 100, 5), 1)).toBe(true);
+    expect(memory.has(frame('a', 100, 5), 2)).toBe(true);
+    expect(memory.has(frame('a', 100, 4), 1)).toBe(false);
+    expect(memory.has(frame('a', 100, 10))).toBe(false);
+  });
+
+  it('may come again when they are dead letters again', () => {
+    const memory = new FrameMemory();
+    redriven(memory, 5, 'dead-letter');
+    expect(memory.has(frame('a', 100, 5), 1)).toBe(false);
+  });
+
+  it('stay in the note, in parts that older readers skip', () => {
+    const memory = new FrameMemory();
+    memory.add(frame('a', 100, 9));
+    redriven(memory, 5, 'results');
+    const note = memory.toNote(4000);
+    expect(note).toBe('r 100 a 5;100 a 9');
+    const again = FrameMemory.fromNote(note);
+    expect(again.has(frame('a', 100, 5), 1)).toBe(true);
+    expect(again.has(frame('a', 100, 9))).toBe(true);
+    expect(again.has(frame('a', 100, 6), 1)).toBe(false);
+  });
+
+  it('leave most of the note to cameras, and are bounded', () => {
+    const memory = new FrameMemory();
+    for (let index = 0; index < 3000; index++) redriven(memory, index, 'results');
+    for (let index = 0; index < 200; index++) memory.add(frame(`cam-${index}`, 100, 1));
+    expect(memory.has(frame('a', 100, 0), 1)).toBe(false);
+    const note = memory.toNote(1000);
+    expect(note.length).toBeLessThanOrEqual(1000);
+    const again = FrameMemory.fromNote(note);
+    expect(again.has(frame('a', 100, 2999), 1)).toBe(true);
+    expect(again.has(frame('cam-199', 100, 1))).toBe(true);
+    expect(
+      note.split(';').filter((part) => part.startsWith('cam') || / cam/.test(part)).length,
+    ).toBeGreaterThan(30);
+  });
 });

@@ -34,7 +34,7 @@ function setUp(bad: readonly number[]) {
         state.restarts++;
       },
     },
-    heads: ['detection'] as const,
+    overload: { headsFor: () => ['detection'] as const },
     publish: (frame: DecodedFrame) => {
       settledAs.push(`${frame.latent.symbols[0]} results`);
       return outcome('results');

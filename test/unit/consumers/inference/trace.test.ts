@@ -47,6 +47,8 @@ function recordingTracer() {
   return { spans, tracer };
 }
 
+const HEADS = ['classification', 'detection'] as const;
+
 async function process(traceparents: readonly (string | undefined)[]) {
   const { spans, tracer } = recordingTracer();
   const clock = new ManualClock();
@@ -62,6 +64,7 @@ async function process(traceparents: readonly (string | undefined)[]) {
   lane.open(undefined, undefined);
   const common = {
     deadLetter: () => outcome('dead'),
+    skip: () => outcome('skipped'),
     clock,
     logger: silentLogger,
     tracer,
@@ -74,14 +77,15 @@ async function process(traceparents: readonly (string | undefined)[]) {
     const delivery = lane.next();
     if (delivery === undefined) throw new Error('nothing to decode');
     const { bundle, framing } = tiny;
-    frames.push(...(await decodeDeliveries([{ lane, delivery }], { ...common, bundle, framing })));
+    const options = { ...common, bundle, framing, overload: { skips: () => false } };
+    frames.push(...(await decodeDeliveries([{ lane, delivery }], options)));
   }
   const topics = topicTable();
   await inferBatch(
     { frames, reason: 'age' },
     {
       ...common,
-      heads: ['classification', 'detection'],
+      overload: { headsFor: () => HEADS },
       engine: {
         restart: () => undefined,
         run: async ({ ratePoints }) => ({
@@ -96,7 +100,8 @@ async function process(traceparents: readonly (string | undefined)[]) {
           ],
         }),
       },
-      publish: (frame, found) => resultsOutcome(frame, found, { ...tiny, topics, tracer }),
+      publish: (frame, found) =>
+        resultsOutcome(frame, found, { ...tiny, heads: HEADS, topics, tracer }),
     },
   );
   const outcomes = lane.deliveries.map((delivery) => delivery.outcome);

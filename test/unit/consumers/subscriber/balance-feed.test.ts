@@ -34,6 +34,10 @@ function letter(changes: Partial<DeadLetter> = {}): Uint8Array {
     consumer: 'test',
     failedTimeUs: 0,
     bundleDigest: '00'.repeat(32),
+    bundleName: 'test',
+    bundleVersion: '1',
+    stack: null,
+    redrives: 0,
   };
   return encodeDeadLetter({ ...base, ...changes }, FRAMING);
 }
@@ -46,8 +50,10 @@ function feeding() {
 const poison = Buffer.from('no frame');
 
 describe('BalanceFeed', () => {
-  it('reads every topic of the table', () => {
-    const all = topicSpecs(TOPICS).map(({ name }) => name);
+  it('reads every topic of the table but what was done about dead letters', () => {
+    const all = topicSpecs(TOPICS)
+      .map(({ name }) => name)
+      .filter((name) => name !== TOPICS.deadLetterActions.name);
     expect(balanceTopics(TOPICS).sort()).toEqual(all.sort());
   });
 
@@ -69,6 +75,29 @@ describe('BalanceFeed', () => {
     expect(balance.report().balanced).toBe(false);
     await feed.enter(record(TOPICS.deadLetters.name, letter({ frameId: null, cameraId: null })));
     expect(balance.report()).toMatchObject({ balanced: true, epochs: [] });
+  });
+
+  it('a poison record that was redriven, twice, and read at last', async () => {
+    const { balance, feed } = feeding();
+    const named = { 'frame-id': Buffer.from(FRAME_ID) };
+    const redriven = (times: number) => ({
+      ...named,
+      'redriven-from': Buffer.from(`3:42 ${times}`),
+    });
+    const result = detection([], { redrives: 2 });
+    for (const [topic, value, headers] of [
+      [TOPICS.frames.name, poison, named],
+      [TOPICS.deadLetters.name, letter(), {}],
+      [TOPICS.frames.name, poison, redriven(1)],
+      [TOPICS.deadLetters.name, letter({ redrives: 1 }), {}],
+      [TOPICS.frames.name, poison, redriven(2)],
+      [TOPICS.results.detection.name, encodeResult(result, FRAMING), {}],
+    ] as const) {
+      await feed.enter(record(topic, value, headers));
+    }
+    const [epoch] = balance.report().epochs;
+    expect(epoch).toMatchObject({ published: 1, republished: 0, deadLettered: 0, redriven: 1 });
+    expect(epoch).toMatchObject({ heads: [{ results: 1, outOfOrder: 0 }], problems: [] });
   });
 
   it('dead letters of other stages are none of its business', async () => {

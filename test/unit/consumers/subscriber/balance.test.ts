@@ -26,9 +26,14 @@ function status(changes: Partial<CameraStatus>): CameraStatus {
     framesPerSecond: 1,
     timeUs: 1,
     final: false,
+    interrupted: false,
     detail: '',
     ...changes,
   };
+}
+
+function interrupted(captured: number, published: number, dropped: Record<string, number> = {}) {
+  return { ...final(captured, published, dropped), interrupted: true };
 }
 
 function final(captured: number, published: number, dropped: Record<string, number> = {}) {
@@ -40,17 +45,23 @@ const origin = (originOffset: number) => ({ originPartition: 0, originOffset });
 /** What happens to one captured frame; `results` has how often each head answers it. */
 interface Fate {
   readonly dropped: boolean;
-  readonly dead: boolean;
+  /** How often it became a dead letter; each but the last was redriven, the last if `revived`. */
+  readonly deaths: number;
+  readonly revived: boolean;
   readonly copies: number;
   readonly results: readonly [number, number, number];
 }
 
 const fate: fc.Arbitrary<Fate> = fc.record({
   dropped: fc.boolean(),
-  dead: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+  deaths: fc.integer({ min: 0, max: 12 }).map((n) => Math.max(0, n - 9)),
+  revived: fc.boolean(),
   copies: fc.integer({ min: 0, max: 9 }).map((n) => (n === 0 ? 2 : 1)),
   results: fc.tuple(times(), times(), times()),
 });
+
+const isDead = ({ deaths, revived }: Fate) => deaths > 0 && !revived;
+const redrivesOf = ({ deaths, revived }: Fate) => (deaths > 0 && !revived ? deaths - 1 : deaths);
 
 /** Nearly always once. */
 function times(): fc.Arbitrary<number> {
@@ -65,15 +76,33 @@ function topicsOf(fates: readonly Fate[]): Step[][] {
   const repeat = (count: number, step: Step) => Array.from({ length: count }, () => step);
   const counts = final(fates.length, published.length, { busy: fates.length - published.length });
   return [
-    published.flatMap(({ one, sequence }) => repeat(one.copies, (b) => b.frame(frame(sequence)))),
+    [
+      ...published.flatMap(({ one, sequence }) =>
+        repeat(one.copies, (b) => b.frame(frame(sequence))),
+      ),
+      ...published.flatMap(({ one, sequence }) =>
+        Array.from(
+          { length: redrivesOf(one) },
+          (_, index) => (b: Balance) => b.redrivenFrame(frame(sequence), index + 1),
+        ),
+      ),
+    ],
     published.flatMap(({ one, sequence }) =>
-      one.dead ? [(b: Balance) => b.deadLetter(frame(sequence), origin(sequence))] : [],
-    ),
-    ...TASKS.map((task, index) =>
-      published.flatMap(({ one, sequence }) =>
-        one.dead ? [] : repeat(one.results[index] ?? 0, (b) => b.result(task, frame(sequence))),
+      Array.from(
+        { length: one.deaths },
+        (_, redrives) => (b: Balance) => b.deadLetter(frame(sequence), origin(sequence), redrives),
       ),
     ),
+    ...TASKS.map((task, index) => {
+      const answer = ({ one, sequence }: (typeof published)[number]) =>
+        repeat(one.results[index] ?? 0, (b) => b.result(task, frame(sequence), one.deaths));
+      const alive = published.filter(({ one }) => !isDead(one));
+      // Results of redriven frames come late.
+      return [
+        ...alive.filter(({ one }) => one.deaths === 0).flatMap(answer),
+        ...alive.filter(({ one }) => one.deaths > 0).flatMap(answer),
+      ];
+    }),
     [(b) => b.status(counts)],
   ];
 }
@@ -102,19 +131,21 @@ describe('Balance of random histories', () => {
           const report = balance.report();
           const [epoch] = report.epochs;
           const published = fates.filter((one) => !one.dropped);
-          const alive = published.filter((one) => !one.dead);
+          const alive = published.filter((one) => !isDead(one));
           expect(epoch).toMatchObject({
             state: 'closed',
             captured: fates.length,
             published: published.length,
             republished: published.filter((one) => one.copies === 2).length,
             deadLettered: published.length - alive.length,
+            redriven: published.filter((one) => redrivesOf(one) > 0).length,
           });
           TASKS.forEach((task, index) => {
             const counts = alive.map((one) => one.results[index] ?? 0);
             expect(epoch?.heads[index]).toEqual({
               task,
               results: counts.filter((count) => count > 0).length,
+              shed: 0,
               missing: counts.filter((count) => count === 0).length,
               waiting: 0,
               duplicated: counts.filter((count) => count === 2).length,
@@ -295,4 +326,49 @@ describe('Balance', () => {
     }
     expect(balance.report().epochs[0]?.problems).toEqual([`detection: 1 ${what}`]);
   });
+});
+
+describe('an epoch whose agent was killed', () => {
+  /** Frames 0 to `published` - 1 are on the topic and answered. */
+  function epochWith(published: number, status: CameraStatus) {
+    const balance = new Balance({ heads: ['detection'] });
+    for (let sequence = 0; sequence < published; sequence++) {
+      balance.frame(frame(sequence));
+      balance.result('detection', frame(sequence));
+    }
+    balance.status(status);
+    const report = balance.report();
+    return { balanced: report.balanced, ...defined(report.epochs[0], 'an epoch') };
+  }
+
+  it('adds up whether its last frames were published uncounted, or died with it', () => {
+    const counted = interrupted(25, 21, { 'encoder-busy': 1, 'agent-killed': 3 });
+    expect(epochWith(21, counted)).toMatchObject({
+      balanced: true,
+      captured: 25,
+      dropped: { 'encoder-busy': 1, 'agent-killed': 3 },
+    });
+    const published = epochWith(24, counted);
+    expect(published).toMatchObject({ balanced: true, captured: 25, published: 24 });
+    expect(published.dropped).toEqual({ 'encoder-busy': 1 });
+    expect(epochWith(30, interrupted(25, 21))).toMatchObject({ balanced: true, captured: 30 });
+  });
+
+  it('does not add up where something that was acknowledged is not there', () => {
+    expect(epochWith(20, interrupted(25, 21)).balanced).toBe(false);
+  });
+});
+
+it('counts results that say that their head did not run', () => {
+  const balance = new Balance({ heads: ['detection', 'segmentation'] });
+  for (const task of ['detection', 'segmentation'] as const) balance.result(task, frame(0));
+  balance.shed('segmentation', frame(0));
+  balance.frame(frame(0));
+  balance.status(final(1, 1));
+  const [epoch] = balance.report().epochs;
+  expect(balance.report().balanced).toBe(true);
+  expect(epoch?.heads.map(({ results, shed }) => [results, shed])).toEqual([
+    [1, 0],
+    [1, 1],
+  ]);
 });

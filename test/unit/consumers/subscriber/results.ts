@@ -17,6 +17,7 @@ export function envelope(changes: Partial<ResultEnvelope> = {}): ResultEnvelope 
     sourceWidth: 640,
     sourceHeight: 480,
     status: 'ok',
+    redrives: 0,
     lineage: {
       bundleName: 'test',
       bundleVersion: '1',

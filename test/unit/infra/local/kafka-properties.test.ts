@@ -52,4 +52,27 @@ describe('kafkaProperties', () => {
     expect(properties.get('message.max.bytes')).toBe(String(LIMITS.messageBytesMax));
     expect(properties.get('auto.create.topics.enable')).toBe('false');
   });
+
+  it('tells the clients of an extra listener where to come, and the others nothing of it', () => {
+    const node = {
+      ...defined(NODES[0], 'node 1'),
+      extraListeners: [
+        { name: 'SCRAM', protocol: 'SASL_SSL' as const, port: 22001 },
+        { name: 'PROXIED', protocol: 'PLAINTEXT' as const, port: 22002, advertisedPort: 29001 },
+      ],
+    };
+    const properties = parse(kafkaProperties(node, [node], '/data', { 'super.users': 'User:a' }));
+    expect(properties.get('listeners')).toBe(
+      'PLAINTEXT://127.0.0.1:20001,CONTROLLER://127.0.0.1:21001,' +
+        'SCRAM://127.0.0.1:22001,PROXIED://127.0.0.1:22002',
+    );
+    expect(properties.get('advertised.listeners')).toBe(
+      'PLAINTEXT://127.0.0.1:20001,SCRAM://127.0.0.1:22001,PROXIED://127.0.0.1:29001',
+    );
+    expect(properties.get('listener.security.protocol.map')).toBe(
+      'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SCRAM:SASL_SSL,PROXIED:PLAINTEXT',
+    );
+    expect(properties.get('inter.broker.listener.name')).toBe('PLAINTEXT');
+    expect(properties.get('super.users')).toBe('User:a');
+  });
 });

@@ -29,6 +29,7 @@ const hastyClock: Clock = {
   nowUs: () => systemClock.nowUs(),
   monotonicMs: () => systemClock.monotonicMs(),
   sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal),
+  turn: () => systemClock.turn(),
   after: (ms, action) => systemClock.after(ms, action),
   every: (ms, action) => systemClock.every(ms, action),
 };

@@ -23,6 +23,9 @@ class FakeClock implements Clock {
     this.ms += ms;
     return Promise.resolve();
   }
+  turn(): Promise<void> {
+    return Promise.resolve();
+  }
   after(): () => void {
     throw new Error('not used');
   }

@@ -45,8 +45,17 @@ class AgentOnTrial {
     const { clock, books } = this;
     const logger = silentLogger;
     const producer = { send: (records: readonly OutgoingRecord[]) => this.#send(records) };
-    const publisher = new Publisher({ producer, clock, logger, random: seededRandom(seed) });
-    this.telemetry = new Telemetry([...books.values()], () => publisher.report());
+    const publisher = new Publisher({
+      producer,
+      spool: undefined,
+      clock,
+      logger,
+      random: seededRandom(seed),
+    });
+    this.telemetry = new Telemetry([...books.values()], {
+      memory: () => publisher.report(),
+      spool: () => undefined,
+    });
     const begin = {
       books,
       ratePoints: new Map(CAMERAS.map((id) => [id, 0])),

@@ -37,7 +37,13 @@ function setUp() {
   const producer = new FakeProducer();
   const journeys = new JourneyMaker();
   const random = seededRandom(1);
-  const publisher = new Publisher({ producer, clock, logger: silentLogger, random });
+  const publisher = new Publisher({
+    producer,
+    spool: undefined,
+    clock,
+    logger: silentLogger,
+    random,
+  });
   const publish = (cameraId: string, bytes = 100) => {
     const journey = journeys.next(cameraId);
     const headers = { 'frame-id': String(journey.identity.sequence) };

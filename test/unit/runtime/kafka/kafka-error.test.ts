@@ -26,14 +26,21 @@ describe('toHalfsightError', () => {
     for (const thrown of [error, wrapped(error), wrapped(wrapped(error))]) {
       const failure = toHalfsightError(thrown, 'doing this');
       expect(failure.code).toBe(code);
-      expect(failure.message).toBe(`doing this: ${error.message}`);
+      expect(failure.message).toBe(`doing this: ${error.message}.`);
     }
   });
 
   it('what a person can mend comes with advice', () => {
-    for (const type of ['TOPIC_AUTHORIZATION_FAILED', 'UNKNOWN_TOPIC_OR_PARTITION']) {
-      expect(toHalfsightError(protocol(type), 'x').advice).toBeTruthy();
-    }
+    const advice = (error: Error) => toHalfsightError(wrapped(error), 'x').advice;
+    expect(advice(protocol('UNKNOWN_TOPIC_OR_PARTITION'))).toContain('npm run topics');
+    expect(advice(protocol('GROUP_AUTHORIZATION_FAILED'))).toContain('npm run acls');
+    expect(advice(named('KafkaJSSASLAuthenticationError', 'no'))).toContain('KAFKA_SASL_USERNAME');
+    expect(advice(protocol('UNSUPPORTED_SASL_MECHANISM'))).toContain('KAFKA_SASL_MECHANISM');
+    expect(advice(named('X', 'self-signed certificate'))).toContain('KAFKA_TLS_CA_FILE');
+    expect(advice(protocol('SECURITY_DISABLED'))).toContain('authorizer');
+    expect(advice(protocol('INVALID_REPLICATION_FACTOR'))).toContain('settings');
+    expect(advice(named('KafkaJSConnectionError', 'Closed connection'))).toContain('TLS');
+    expect(advice(named('KafkaJSConnectionError', 'ECONNREFUSED'))).not.toContain('TLS');
   });
 
   it('looks into a call about several topics', () => {

@@ -18,6 +18,7 @@ function instantClock(onSleep: (ms: number) => number = (ms) => ms): Clock {
     },
     after: () => () => undefined,
     every: () => () => undefined,
+    turn: () => Promise.resolve(),
   };
 }
 

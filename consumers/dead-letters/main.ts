@@ -1,0 +1,81 @@
+import { hostname, userInfo } from 'node:os';
+import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { EXIT, runProcess } from '#runtime/lifecycle.ts';
+import { createLogger } from '#runtime/log.ts';
+import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
+import { openFraming } from '#schemas/open-framing.ts';
+import { topicTable } from '#schemas/topics.ts';
+import {
+  DEAD_LETTERS_USAGE,
+  type DeadLettersCommand,
+  readDeadLettersArguments,
+} from './arguments.ts';
+import { listLetters, settle, showLetter } from './commands.ts';
+import type { Access } from './read-letters.ts';
+
+/** `npm run dead-letters`: see DEAD_LETTERS_USAGE. Exits with 1 when something was left undone. */
+const logger = createLogger({ level: 'error', format: 'text' });
+
+// `npm run dead-letters -- list | head` closes the pipe when it has enough.
+process.stdout.on('error', () => process.exit(EXIT.ok));
+await runProcess(logger, async ({ stopping }) => {
+  let exitCode: number = EXIT.ok;
+  try {
+    const folder = process.cwd();
+    const command = readDeadLettersArguments(process.argv.slice(2), folder, systemClock.nowUs());
+    if (command === 'help') await print(DEAD_LETTERS_USAGE);
+    else if (!(await run(command, stopping))) exitCode = EXIT.failed;
+  } catch (error) {
+    process.stderr.write(`${describeError(error)}\n`);
+    exitCode = isUsage(error) ? EXIT.usage : EXIT.failed;
+  }
+  process.exit(exitCode);
+});
+
+async function run(command: DeadLettersCommand, stopping: AbortSignal): Promise<boolean> {
+  const environment = readEnvironment();
+  const clock = systemClock;
+  const topics = topicTable({ prefix: environment.topicPrefix });
+  const brokers = environment.kafkaBrokers ?? localBrokers();
+  const broker = openKafka(brokerSettings(environment, 'dead-letters', brokers), { clock, logger });
+  try {
+    const framing = await openFraming(environment.schemaRegistryUrl, topics);
+    const access: Access = { broker, framing, topics, clock, stopping };
+    switch (command.command) {
+      case 'list':
+        await listLetters(access, command, print);
+        return true;
+      case 'show':
+        await showLetter(access, command, print);
+        return true;
+      default:
+        return await settle(access, command, operator(), print);
+    }
+  } finally {
+    await broker.close();
+  }
+}
+
+/** Resolves when it is written: what is left in a pipe's buffer dies with the process. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
+}
+
+function operator(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // A user id of a container that no password file knows.
+    return `unknown@${hostname()}`;
+  }
+}
+
+function isUsage(error: unknown): boolean {
+  return (
+    error instanceof HalfsightError &&
+    (error.code === 'usage-invalid' || error.code === 'settings-invalid')
+  );
+}

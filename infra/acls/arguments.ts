@@ -1,0 +1,82 @@
+import { parseArgs } from 'node:util';
+import { HalfsightError } from '#runtime/errors.ts';
+import { ROLES, type Role } from './roles.ts';
+
+export const USAGE = `\
+npm run acls -- --ROLE USER ... [--group PREFIX ...] [--revoke] [--dry-run]
+
+Makes the ACLs that let a user do what its role does on the topics of KAFKA_TOPIC_PREFIX, and
+nothing else, and says which were there and which others concern the same users and topics
+(foreign: they are left as they are). Running it again is harmless. Roles; each may be given
+several times:
+
+  --camera USER       writes the frame and status topics
+  --inference USER    reads frames in the group KAFKA_GROUP_ID; writes results and dead letters
+  --subscriber USER   reads the result topics, without a position or in groups of --group
+  --operator USER     reads, creates and configures all topics (npm run topics, npm run balance);
+                      redrives dead letters
+
+  --group PREFIX      what the groups of the subscribers may be called: PREFIX...
+  --revoke            deletes these ACLs instead
+  --dry-run           changes nothing, and says what it would do
+
+It runs with KAFKA_BROKERS, KAFKA_TLS_* and KAFKA_SASL_* of somebody who may alter ACLs: a super
+user of the brokers, or ALTER on the cluster. The brokers need an authorizer (authorizer.class.name)
+and must refuse what no ACL allows (allow.everyone.if.no.acl.found=false, the default).
+
+Users and passwords are made with Kafka's own tool, since this project's client cannot:
+
+  kafka-configs.sh --bootstrap-server HOST:PORT --command-config ADMIN.properties --alter \\
+    --entity-type users --entity-name USER --add-config 'SCRAM-SHA-512=[password=PASSWORD]'
+
+With mutual TLS the user is the certificate's subject (CN=camera,O=site) unless the brokers map it
+(ssl.principal.mapping.rules).
+`;
+
+export interface AclArguments {
+  readonly users: readonly { readonly role: Role; readonly user: string }[];
+  readonly subscriberGroups: readonly string[];
+  readonly change: 'grant' | 'revoke';
+  readonly dryRun: boolean;
+  readonly help: boolean;
+}
+
+export function readArguments(args: readonly string[]): AclArguments {
+  const values = parse(args);
+  const users = ROLES.flatMap((role) => (values[role] ?? []).map((user) => ({ role, user })));
+  const { group = [], help = false } = values;
+  if (!help && users.length === 0) throw usage('no user is named.');
+  if (users.some(({ user }) => user.trim() === '')) throw usage('a user has no name.');
+  // An empty prefix would be every group, those of the inference consumers among them.
+  if (group.some((prefix) => prefix.trim() === '')) throw usage('--group is empty.');
+  if (group.length > 0 && values.subscriber === undefined) {
+    throw usage('--group is for --subscriber only.');
+  }
+  return {
+    users,
+    subscriberGroups: group,
+    change: values.revoke ? 'revoke' : 'grant',
+    dryRun: values['dry-run'] ?? false,
+    help,
+  };
+}
+
+function parse(args: readonly string[]) {
+  const many = { type: 'string', multiple: true } as const;
+  const flag = { type: 'boolean' } as const;
+  const options = {
+    ...{ camera: many, inference: many, subscriber: many, operator: many, group: many },
+    ...{ revoke: flag, 'dry-run': flag, help: flag },
+  };
+  try {
+    return parseArgs({ args: [...args], options }).values;
+  } catch (error) {
+    throw usage((error as Error).message);
+  }
+}
+
+function usage(problem: string): HalfsightError {
+  return new HalfsightError('usage-invalid', problem, {
+    advice: 'See npm run acls -- --help',
+  });
+}

@@ -1,0 +1,395 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defined } from '#runtime/assert.ts';
+import { partitionOf } from '#runtime/kafka/partition.ts';
+import { type BrokerOnTrial, Lab, numbers, PARTITIONS, record, textOf } from './broker-lab.ts';
+
+/** With four partitions, murmur2 puts these in all of them. */
+const KEYS = ['gate', 'yard', 'room', 'dock', 'hall', 'roof'];
+
+/**
+ * What the pipeline relies on of the broker port, as a suite: every implementation must pass it,
+ * the fake of the simulation included, or what the simulation says would be about another Kafka.
+ * How the port behaves when brokers die is tried in test/integration/, on real ones.
+ */
+export function brokerContract(open: () => BrokerOnTrial): void {
+  let trial: BrokerOnTrial;
+  beforeAll(() => {
+    trial = open();
+  });
+  afterAll(() => trial.drive(trial.broker.close()));
+
+  const check = (name: string, body: (lab: Lab) => Promise<void>) =>
+    it(name, () => trial.drive(body(new Lab(trial))));
+
+  describe('topics', () => topicChecks(check));
+  describe('producer', () => producerChecks(check));
+  describe('transactor', () => transactorChecks(check));
+  describe('consumer', () => consumerChecks(check));
+}
+
+type Check = (name: string, body: (lab: Lab) => Promise<void>) => void;
+
+function topicChecks(check: Check): void {
+  check('creates what is missing, alters what differs, and never moves partitions', async (lab) => {
+    const spec = lab.spec({ 'retention.ms': '3600000' });
+    expect(await lab.broker.ensureTopics([spec])).toMatchObject([{ action: 'created' }]);
+    expect(await lab.broker.ensureTopics([spec])).toEqual([]);
+    const changed = { ...spec, partitionCount: 8, settings: { 'retention.ms': '7200000' } };
+    const differences = await lab.broker.ensureTopics([changed]);
+    const altered = { setting: 'retention.ms', found: '3600000', action: 'altered' };
+    expect(differences).toContainEqual(expect.objectContaining(altered));
+    const manual = { setting: 'partitions', wanted: '8', found: '4', action: 'manual' };
+    expect(differences).toContainEqual(expect.objectContaining(manual));
+    expect(await lab.broker.partitionCount(spec.name)).toBe(PARTITIONS);
+  });
+
+  check('a topic that does not exist is missing for everyone', async (lab) => {
+    const { name } = lab.spec();
+    const missing = { code: 'topic-missing' };
+    await expect(lab.broker.partitionCount(name)).rejects.toMatchObject(missing);
+    await expect(lab.broker.offsets(name)).rejects.toMatchObject(missing);
+    await expect(lab.member({ topics: [name] }).start()).rejects.toMatchObject(missing);
+  });
+}
+
+function producerChecks(check: Check): void {
+  check(
+    'keeps the order of overlapping sends of one key, in the partition of the key',
+    async (lab) => {
+      const topic = await lab.topic();
+      const producer = await lab.broker.openProducer();
+      const sends = numbers(30).map((text) =>
+        producer.send(KEYS.map((key) => record(topic, key, text))),
+      );
+      await Promise.all(sends);
+      const reader = lab.member({ topics: [topic] });
+      await reader.start();
+      const count = 30 * KEYS.length;
+      await lab.until(() => reader.records.length >= count, 'all records');
+      await reader.consumer.stop();
+      await producer.close();
+      expect(reader.records).toHaveLength(count);
+      for (const key of KEYS) {
+        const ofKey = reader.records.filter((one) => one.key === key);
+        expect(ofKey.map(textOf)).toEqual(numbers(30));
+        expect(new Set(ofKey.map(({ partition }) => partition))).toEqual(
+          new Set([partitionOf(key, PARTITIONS)]),
+        );
+        expect(Buffer.from(ofKey[7]?.headers['frame-id'] ?? []).toString()).toBe(`${key}-7`);
+      }
+    },
+  );
+
+  check('hands headers on, as text and byte for byte', async (lab) => {
+    const topic = await lab.topic();
+    const rawHeaders = { raw: Uint8Array.of(0, 255, 128) };
+    await lab.send([{ ...record(topic, 'gate', '1'), rawHeaders }]);
+    const reader = lab.member({ topics: [topic] });
+    await reader.start();
+    await lab.until(() => reader.records.length > 0, 'the record');
+    await reader.consumer.stop();
+    const { raw, 'frame-id': text } = reader.records[0]?.headers ?? {};
+    expect([...(raw ?? [])]).toEqual([0, 255, 128]);
+    expect(Buffer.from(text ?? []).toString()).toBe('gate-1');
+  });
+
+  check('what is acknowledged is there', async (lab) => {
+    const topic = await lab.topic();
+    const partition = partitionOf('gate', PARTITIONS);
+    const highs = async () => (await lab.broker.offsets(topic)).map(({ high }) => high);
+    expect(await highs()).toEqual([0, 0, 0, 0]);
+    await lab.send([record(topic, 'gate', '1'), record(topic, 'gate', '2')]);
+    expect((await highs())[partition]).toBe(2);
+    expect(await lab.read(topic, 2)).toEqual(['1', '2']);
+  });
+
+  check('refuses what the topic does not take, and goes on', async (lab) => {
+    const topic = await lab.topic({ 'max.message.bytes': '2000' });
+    const producer = await lab.broker.openProducer();
+    const tooLarge = producer.send([record(topic, 'gate', 'x'.repeat(5000))]);
+    await expect(tooLarge).rejects.toMatchObject({ code: 'record-too-large' });
+    await producer.send([record(topic, 'gate', 'fits')]);
+    await producer.close();
+    expect(await lab.read(topic, 1)).toEqual(['fits']);
+  });
+}
+
+function transactorChecks(check: Check): void {
+  const inputOf = async (lab: Lab) => ({
+    groupId: lab.group(),
+    topic: await lab.topic(),
+    partition: 1,
+  });
+
+  check('moves results, position and note together', async (lab) => {
+    const [input, out] = [await inputOf(lab), await lab.topic()];
+    const transactor = await lab.broker.openTransactor(input);
+    expect(await transactor.acquire()).toBeUndefined();
+    expect(transactor.note).toBeUndefined();
+    for (const text of numbers(5)) {
+      const records = [record(out, 'gate', text), record(out, 'yard', text)];
+      await transactor.commit(records, Number(text) + 1, `note ${text}`);
+    }
+    await transactor.close();
+    const successor = await lab.broker.openTransactor(input);
+    expect(await successor.acquire()).toBe(5);
+    expect(successor.note).toBe('note 4');
+    await successor.commit([], 9);
+    expect(await successor.acquire()).toBe(9);
+    expect(successor.note).toBeUndefined();
+    await successor.close();
+    const committed = await lab.broker.committedOffsets(input.groupId, input.topic);
+    expect(committed).toEqual(new Map([[1, 9]]));
+    expect((await lab.read(out, 10)).toSorted()).toEqual(
+      numbers(5).flatMap((text) => [text, text]),
+    );
+  });
+
+  check('whoever acquires last fences everyone before', async (lab) => {
+    const [input, out] = [await inputOf(lab), await lab.topic()];
+    const first = await lab.broker.openTransactor(input);
+    await first.acquire();
+    await first.commit([record(out, 'gate', 'first')], 1, 'first');
+    const second = await lab.broker.openTransactor(input);
+    expect(await second.acquire()).toBe(1);
+    expect(second.note).toBe('first');
+    const late = first.commit([record(out, 'gate', 'late')], 7, 'late');
+    await expect(late).rejects.toMatchObject({ code: 'broker-fenced' });
+    await second.commit([record(out, 'gate', 'second')], 2, 'second');
+    expect(await second.acquire()).toBe(2);
+    expect(second.note).toBe('second');
+    expect(await lab.read(out, 2)).toEqual(['first', 'second']);
+    // And the other way round, since a fenced one may be the owner all the same.
+    expect(await first.acquire()).toBe(2);
+    const fenced = second.commit([], 8);
+    await expect(fenced).rejects.toMatchObject({ code: 'broker-fenced' });
+    await first.close();
+    await second.close();
+  });
+
+  check('a failed transaction is seen by nobody who reads committed records', async (lab) => {
+    const [input, out] = [await inputOf(lab), await lab.topic()];
+    const small = await lab.topic({ 'max.message.bytes': '2000' });
+    const transactor = await lab.broker.openTransactor(input);
+    await transactor.acquire();
+    await transactor.commit([record(out, 'gate', 'before')], 1, 'before');
+    const failing = transactor.commit(
+      [record(out, 'gate', 'aborted'), record(small, 'gate', 'x'.repeat(5000))],
+      2,
+      'aborted',
+    );
+    await expect(failing).rejects.toMatchObject({ code: 'record-too-large' });
+    expect(await transactor.acquire()).toBe(1);
+    expect(transactor.note).toBe('before');
+    await transactor.commit([record(out, 'gate', 'after')], 2, 'after');
+    await transactor.close();
+    expect(await lab.read(out, 2)).toEqual(['before', 'after']);
+    expect(await lab.read(out, 3, false)).toEqual(['before', 'aborted', 'after']);
+  });
+
+  check('commits nothing without an acquisition, and nothing once closed', async (lab) => {
+    const input = await inputOf(lab);
+    const transactor = await lab.broker.openTransactor(input);
+    await expect(transactor.commit([], 1)).rejects.toThrow(/not acquired/);
+    await transactor.acquire();
+    await transactor.close();
+    await expect(transactor.commit([], 1)).rejects.toThrow();
+    await expect(transactor.acquire()).rejects.toThrow(/closed/);
+    expect(await lab.broker.committedOffsets(input.groupId, input.topic)).toEqual(new Map());
+  });
+
+  check('a transactor closed while it acquires fences nobody afterwards', async (lab) => {
+    const input = await inputOf(lab);
+    const closed = await lab.broker.openTransactor(input);
+    const acquiring = closed.acquire().catch((error: unknown) => error);
+    await closed.close();
+    await acquiring;
+    // What was on its way may still arrive.
+    await lab.clock.sleep(100);
+    const owner = await lab.broker.openTransactor(input);
+    await owner.acquire();
+    await lab.clock.sleep(500);
+    await owner.commit([], 3);
+    expect(await owner.acquire()).toBe(3);
+    await owner.close();
+  });
+}
+
+function consumerChecks(check: Check): void {
+  check('a group shares the partitions, and each change begins with a revocation', async (lab) => {
+    const topic = await lab.topic();
+    const groupId = lab.group();
+    const first = lab.member({ topics: [topic], groupId });
+    const second = lab.member({ topics: [topic], groupId });
+    await first.start();
+    expect(first.partitionsOf(topic)).toEqual([0, 1, 2, 3]);
+    await second.start();
+    await lab.until(() => first.partitionsOf(topic).length === 2, 'two each');
+    const both = [...first.partitionsOf(topic), ...second.partitionsOf(topic)];
+    expect(both.toSorted()).toEqual([0, 1, 2, 3]);
+    expect(first.events).toEqual(['assigned', 'revoked', 'assigned']);
+    await second.consumer.stop();
+    await lab.until(() => first.partitionsOf(topic).length === 4, 'all back');
+    expect(first.events.slice(3)).toEqual(['revoked', 'assigned']);
+    expect(second.events).toEqual(['assigned', 'revoked']);
+    await first.consumer.stop();
+    expect(first.events.at(-1)).toBe('revoked');
+  });
+
+  check('after a rebalance everything comes again from the committed position', async (lab) => {
+    const topic = await lab.topic();
+    const groupId = lab.group();
+    const partition = partitionOf('gate', PARTITIONS);
+    await lab.send(numbers(6).map((text) => record(topic, 'gate', text)));
+    const first = lab.member({ topics: [topic], groupId });
+    await first.start();
+    await lab.until(() => first.records.length === 6, 'all records');
+    const transactor = await lab.broker.openTransactor({ groupId, topic, partition });
+    await transactor.acquire();
+    await transactor.commit([], 4);
+    // Its markers are there when the next holder has been let in.
+    await transactor.acquire();
+    await transactor.close();
+    const second = lab.member({ topics: [topic], groupId });
+    await second.start();
+    await lab.until(() => first.records.length + second.records.length >= 8, 'the last two again');
+    await lab.clock.sleep(500);
+    const again = [...first.records.slice(6), ...second.records];
+    expect(again.map(({ offset }) => offset)).toEqual([4, 5]);
+    await first.consumer.stop();
+    await second.consumer.stop();
+  });
+
+  check('a pause holds back what is fetched already, until it is resumed', async (lab) => {
+    const topic = await lab.topic();
+    await lab.send(KEYS.map((key) => record(topic, key, 'first')));
+    const member = lab.member({ topics: [topic] });
+    let calls = 0;
+    await member.start(() => {
+      calls++;
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        member.consumer.pause(topic, partition);
+      }
+    });
+    await lab.until(() => calls > 0, 'a first batch');
+    await lab.clock.sleep(600);
+    expect(calls).toBe(1);
+    for (let round = 2; round <= PARTITIONS; round++) {
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        member.consumer.resume(topic, partition);
+      }
+      await lab.until(() => calls === round, `batch ${round}`);
+    }
+    expect(member.records).toHaveLength(KEYS.length);
+    await member.consumer.stop();
+  });
+
+  check('a pause ends with its generation', async (lab) => {
+    const topic = await lab.topic();
+    const groupId = lab.group();
+    const member = lab.member({ topics: [topic], groupId });
+    await member.start();
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      member.consumer.pause(topic, partition);
+    }
+    const passer = lab.member({ topics: [topic], groupId });
+    await passer.start();
+    await passer.consumer.stop();
+    await lab.until(() => member.partitionsOf(topic).length === PARTITIONS, 'all back');
+    await lab.send(KEYS.map((key) => record(topic, key, 'new')));
+    await lab.until(() => member.records.length === KEYS.length, 'all records');
+    await member.consumer.stop();
+  });
+
+  check('begins with the oldest record, or with those that come', async (lab) => {
+    const topic = await lab.topic();
+    await lab.send([record(topic, 'gate', 'old')]);
+    const latest = lab.member({ topics: [topic], from: 'latest' });
+    await latest.start();
+    // Where the end is, it learns after the group was joined.
+    await lab.clock.sleep(1_000);
+    await lab.send([record(topic, 'gate', 'new')]);
+    await lab.until(() => latest.records.length > 0, 'the new record');
+    await latest.consumer.stop();
+    expect(latest.records.map(textOf)).toEqual(['new']);
+    expect(await lab.read(topic, 2)).toEqual(['old', 'new']);
+  });
+
+  check('commits after records, and a group goes on where it committed', async (lab) => {
+    const topic = await lab.topic();
+    const options = { topics: [topic], groupId: lab.group(), commit: 'after-records' as const };
+    await lab.send([record(topic, 'gate', '1'), record(topic, 'gate', '2')]);
+    const first = lab.member(options);
+    await first.start();
+    await lab.until(() => first.records.length === 2, 'two records');
+    await first.consumer.stop();
+    const committed = await lab.broker.committedOffsets(options.groupId, topic);
+    expect(committed.get(partitionOf('gate', PARTITIONS))).toBe(2);
+    await lab.send([record(topic, 'gate', '3')]);
+    const second = lab.member(options);
+    await second.start();
+    await lab.until(() => second.records.length > 0, 'the third');
+    await second.consumer.stop();
+    expect(second.records.map(textOf)).toEqual(['3']);
+  });
+
+  check('a handler that fails ends the consumer, its position before the records', async (lab) => {
+    const topic = await lab.topic();
+    const options = { topics: [topic], groupId: lab.group(), commit: 'after-records' as const };
+    await lab.send([record(topic, 'gate', '1')]);
+    const member = lab.member(options);
+    await member.start(async () => {
+      await lab.clock.sleep(50);
+      throw new Error('the handler is at fault');
+    });
+    await lab.until(() => member.failures.length > 0, 'the failure');
+    await lab.clock.sleep(500);
+    await member.consumer.stop();
+    expect(member.failures.map(({ message }) => message)).toEqual(['the handler is at fault']);
+    expect(member.events).toEqual(['assigned', 'revoked', 'failed']);
+    expect(await lab.broker.committedOffsets(options.groupId, topic)).toEqual(new Map());
+  });
+
+  check(
+    'a stop waits for the handler and keeps what it did; nothing is called after',
+    async (lab) => {
+      const topic = await lab.topic();
+      const options = { topics: [topic], groupId: lab.group(), commit: 'after-records' as const };
+      await lab.send([record(topic, 'gate', '1')]);
+      const member = lab.member(options);
+      const begun = Promise.withResolvers<void>();
+      await member.start(async () => {
+        begun.resolve();
+        await lab.clock.sleep(400);
+      });
+      await begun.promise;
+      await member.consumer.stop();
+      expect(member.records.map(textOf)).toEqual(['1']);
+      expect(member.events).toEqual(['assigned', 'revoked']);
+      const committed = await lab.broker.committedOffsets(options.groupId, topic);
+      expect(committed.get(defined(member.records[0], 'the record').partition)).toBe(1);
+      await lab.send([record(topic, 'gate', '2')]);
+      await lab.clock.sleep(500);
+      expect(member.records).toHaveLength(1);
+    },
+  );
+
+  check('a slow handler holds up the fetching, and costs no membership', async (lab) => {
+    const topic = await lab.topic();
+    const member = lab.member({ topics: [topic], commit: 'after-records' });
+    let running = 0;
+    let runningMax = 0;
+    await lab.send([record(topic, 'gate', '1')]);
+    await member.start(async () => {
+      runningMax = Math.max(runningMax, ++running);
+      await lab.clock.sleep(2_500);
+      running--;
+    });
+    await lab.until(() => running > 0, 'the first call');
+    await lab.send([record(topic, 'gate', '2')]);
+    await lab.until(() => member.records.length === 2, 'both records');
+    expect(runningMax).toBe(1);
+    expect(member.events).toEqual(['assigned']);
+    await member.consumer.stop();
+  });
+}

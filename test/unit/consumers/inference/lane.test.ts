@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { FrameMemory } from '#consumers/inference/dedupe.ts';
+import type { Delivery, Outcome } from '#consumers/inference/delivery.ts';
+import { Lane } from '#consumers/inference/lane.ts';
+import { Telemetry } from '#consumers/inference/telemetry.ts';
+import { defined } from '#runtime/assert.ts';
+import { record } from './fakes.ts';
+
+const FRAME = { cameraId: 'cam-1', epoch: 1, sequence: 3 };
+
+function openLane(): Lane {
+  const lane = new Lane({
+    partition: 0,
+    generation: 1,
+    memory: new FrameMemory(),
+    telemetry: new Telemetry(),
+    nowUs: () => 0,
+    onChange: () => undefined,
+  });
+  lane.open(undefined, undefined);
+  return lane;
+}
+
+function settle(delivery: Delivery, kind: Outcome['kind']): void {
+  delivery.settle({ kind, records: [], counters: [] });
+}
+
+describe('a frame that was redriven from the dead letters', () => {
+  /** Frame 9 of the camera is committed; then come redriven records of frame 3. */
+  function lateLane() {
+    const lane = openLane();
+    let offset = 0;
+    const take = (redriven?: string) => {
+      const headers = redriven === undefined ? {} : { 'redriven-from': Buffer.from(redriven) };
+      lane.push([record(offset++, { headers })]);
+      const delivery = defined(lane.next(), 'a delivery');
+      delivery.identity = redriven === undefined ? { ...FRAME, sequence: 9 } : FRAME;
+      return delivery;
+    };
+    const first = take();
+    expect(lane.admit({ ...FRAME, sequence: 9 })).toBe(true);
+    settle(first, 'results');
+    lane.commit(1);
+    return { lane, take };
+  }
+
+  it('is admitted although later frames have been processed, and once', () => {
+    const { lane, take } = lateLane();
+    const redriven = take('0:7 1');
+    expect(lane.admit(FRAME)).toBe(false);
+    expect(lane.admit(FRAME, redriven.redrives)).toBe(true);
+    // The second copy of a frame that the agent wrote twice, redriven from a letter of its own.
+    const copy = take('0:8 1');
+    expect(lane.admit(FRAME, copy.redrives)).toBe(false);
+    settle(redriven, 'results');
+    settle(copy, 'duplicate');
+    lane.commit(2);
+    expect(lane.admit(FRAME, take('0:8 1').redrives)).toBe(false);
+  });
+
+  it('is admitted again when it became a dead letter again', () => {
+    const { lane, take } = lateLane();
+    const redriven = take('0:7 1');
+    expect(lane.admit(FRAME, redriven.redrives)).toBe(true);
+    settle(redriven, 'dead-letter');
+    lane.commit(1);
+    expect(lane.memory.has(FRAME, 1)).toBe(false);
+    expect(lane.admit(FRAME, take('0:9 2').redrives)).toBe(true);
+  });
+
+  it.each([
+    ['a dead letter', '1 cam-1 9', true],
+    ['results', 'r 1 cam-1 3;1 cam-1 9', false],
+  ])('is what the committed note says when another owner made it %s', (_, note, isAdmitted) => {
+    const { lane, take } = lateLane();
+    const redriven = take('0:7 1');
+    expect(lane.admit(FRAME, redriven.redrives)).toBe(true);
+    // We had not settled it when the position moved past it.
+    lane.open(redriven.record.offset + 1, FrameMemory.fromNote(note));
+    expect(redriven.isDropped).toBe(true);
+    expect(lane.admit(FRAME, take('0:9 2').redrives)).toBe(isAdmitted);
+  });
+
+  it('with a header that means nothing is a frame like any other', () => {
+    const { take } = lateLane();
+    for (const header of ['', '0:7', '0:7 0', '-1:7 1', '0:7 1 ', '0:7 x', 'x'.repeat(1000)]) {
+      expect(take(header).redrives, header).toBe(0);
+    }
+    expect(take('12:345 6').redrives).toBe(6);
+  });
+});
