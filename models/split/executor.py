@@ -206,13 +206,18 @@ class Step:
 
 
 class Executor(nn.Module):
-    """An ONNX graph as a module; weights (float initialisers of two or more numbers) train."""
+    """An ONNX graph as a module; weights (float initialisers of two or more numbers) train.
+
+    What a Resize is scaled by is no weight: it belongs to one size of the picture.
+    """
 
     def __init__(self, model: onnx.ModelProto) -> None:
         super().__init__()
         self.constants: dict[str, Tensor] = {}
         self.weights = nn.ParameterDict()
         self.weight_keys: dict[str, str] = {}
+        resizing = [n for n in model.graph.node if n.op_type in ("Resize", "Upsample")]
+        self.sizes = {name for node in resizing for name in node.input[1:]}
         for tensor in model.graph.initializer:
             self.add_constant(tensor.name, numpy_helper.to_array(tensor))
         self.nodes = []
@@ -228,7 +233,7 @@ class Executor(nn.Module):
 
     def add_constant(self, name: str, array: np.ndarray) -> None:
         value = torch.from_numpy(np.array(array))
-        if value.dtype in FLOATS and value.numel() > 1:
+        if value.dtype in FLOATS and value.numel() > 1 and name not in self.sizes:
             self.weight_keys[name] = f"w{len(self.weights)}"
             self.weights[self.weight_keys[name]] = nn.Parameter(value.float())
         else:

@@ -32,6 +32,7 @@ PACE = 2e-3  # Adam's step, as a share of each tensor's own size.
 REFINE_PACE = 3e-4
 WARM_UP = 100
 LOG_EVERY = 50
+CHECKPOINT_EVERY = 200
 
 
 class LaplaceRate(nn.Module):
@@ -179,24 +180,44 @@ class Tuner:
         found.append({"params": list(self.rate.parameters()), "pace": 10 * PACE})
         return found
 
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Rate points of a batch, and the noise that stands in for rounding."""
+        point = torch.randint(self.points, (BATCH,), generator=generator)
+        cells = CROP // 32
+        shape = (BATCH, self.splitter.kept, cells, cells)
+        return point, torch.rand(shape, generator=generator) - 0.5
+
     def run(self, steps: int, log: Path) -> None:
-        """Trains; writes a line of the curve every 50 steps."""
+        """Trains; writes a line of the curve every 50 steps and `log` with `.pt` every 200.
+
+        A run that was cut off goes on from there; what is left to be drawn is drawn again, so that
+        the result is the one of an uninterrupted run.
+        """
         groups = self.groups()
         optimiser = torch.optim.Adam([{**g, "lr": 0.0} for g in groups])
         generator = torch.Generator().manual_seed(self.seed + 2)
-        sums, started = torch.zeros(3), time.monotonic()
-        with log.open("w", newline="") as file:
+        sums, started, done = torch.zeros(3), time.monotonic(), 0
+        checkpoint = log.with_suffix(".pt")
+        if checkpoint.exists():
+            state = torch.load(checkpoint, weights_only=True)
+            self.parts().load_state_dict(state["parts"])
+            optimiser.load_state_dict(state["optimiser"])
+            done, sums = int(state["step"]), state["sums"]
+            started -= float(state["seconds"])
+            for _ in range(done):
+                self.crops.batch(BATCH)
+                self.draw(generator)
+            print(f"goes on after step {done}", flush=True)
+        with log.open("a" if done > 0 else "w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["step", "seconds", "loss", "lost", "bytes_a_crop"])
-            for step in range(1, steps + 1):
+            if done == 0:
+                writer.writerow(["step", "seconds", "loss", "lost", "bytes_a_crop"])
+            for step in range(done + 1, steps + 1):
                 left = 0.5 * (1 + math.cos(math.pi * step / steps))
                 for group in optimiser.param_groups:
                     group["lr"] = group["pace"] * min(1.0, step / WARM_UP) * (0.02 + 0.98 * left)
                 images = self.crops.batch(BATCH)
-                point = torch.randint(self.points, (BATCH,), generator=generator)
-                cells = CROP // 32
-                shape = (BATCH, self.splitter.kept, cells, cells)
-                noise = torch.rand(shape, generator=generator) - 0.5
+                point, noise = self.draw(generator)
                 found = self.measure(images, point, noise)
                 loss = (found.lost / self.slopes[point] / 1e4 + found.bits / 1e4).mean()
                 optimiser.zero_grad(set_to_none=True)
@@ -214,6 +235,15 @@ class Tuner:
                     print(f"step {step} of {steps}, {seconds} s: loss {means[0]:.3f}, lost "
                           f"{means[1]:.4f}, {means[2]:.0f} bytes a crop", flush=True)  # fmt: skip
                     sums.zero_()
+                if step % CHECKPOINT_EVERY == 0 and step < steps:
+                    state = {"parts": self.parts().state_dict(), "sums": sums, "step": step,
+                             "optimiser": optimiser.state_dict(),
+                             "seconds": time.monotonic() - started}  # fmt: skip
+                    torch.save(state, checkpoint.with_suffix(".new"))
+                    checkpoint.with_suffix(".new").replace(checkpoint)
+
+    def parts(self) -> nn.ModuleList:
+        return nn.ModuleList([self.splitter, self.rate, *(s.executor for s in self.students)])
 
     def store(self, members: list[Member]) -> None:
         """Writes the tuned weights into the models that are exported."""

@@ -86,6 +86,13 @@ class Stages(OneFolder):
             )
         self.assertTrue(same)
 
+    def test_weights_of_another_side_change_nothing(self) -> None:
+        for task in ("classification", "detection", "segmentation"):
+            model = adapted(str(self.folder / f"{task}.onnx"), 96)
+            before = model.SerializeToString()
+            Executor(adapted(str(self.folder / f"{task}.onnx"), 64)).store(model)
+            self.assertEqual(model.SerializeToString(), before, task)
+
     def test_a_model_of_one_picture_takes_many_and_another_side(self) -> None:
         views = self.views(3)
         floats = ((views.astype(np.float32) - 127) / 64).transpose(0, 3, 1, 2)

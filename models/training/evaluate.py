@@ -257,9 +257,7 @@ def main() -> None:
     result["defaultRatePoint"] = default
     result["clips"] = measure_clips(bundle, args.shared, args.work, default)
     result["cocoMini"] = {str(i): measure_coco(bundle, args.shared, args.work, i) for i in every}
-    result["photos"] = {
-        str(i): measure_agreement(bundle, args.shared, args.work, i) for i in every
-    }
+    result["photos"] = {str(i): measure_agreement(bundle, args.shared, args.work, i) for i in every}
     if args.scenes is not None:
         result["scenes"] = measure_scenes(bundle, args.scenes, default, args.hold_out)
     text = json.dumps(result, indent=1)
