@@ -113,6 +113,9 @@ class FromScratch(unittest.TestCase):
             [[head["task"] for head in read_bundle(bundle)[0]["heads"]] for bundle in self.student],
             [["classification"], ["detection"], ["segmentation"]],
         )
+        for bundle in self.student:  # Tables of several bundles tell them apart by their names.
+            whole = bundle.parent.name
+            self.assertEqual(read_bundle(bundle)[0]["name"], f"{whole}-{bundle.name}")
         for name in ("encoder.onnx", "tables.json"):
             files = {(bundle / name).read_bytes() for bundle in self.student}
             self.assertEqual(len(files), 1, name)

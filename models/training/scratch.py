@@ -190,8 +190,9 @@ class Training:
         model = self.model(self.variant.stages[0])
         model.load_state_dict(self.weights(stage))
         out = self.args.out / folder
+        name = "-".join(filter(None, (self.args.out.resolve().name, folder)))
         spec = BundleSpec(
-            name=out.resolve().name, version="0.1.0", description=self.variant.description,
+            name=name, version="0.1.0", description=self.variant.description,
             channels=self.architecture.channels, stride=self.architecture.stride,
             rate_points=self.variant.rate_points,
             default_rate_point=self.variant.default_rate_point, tasks=tasks,
