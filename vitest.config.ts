@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Two projects: `unit` runs files side by side; `integration` starts real Kafka, Redis and ffmpeg,
+ * Three projects: `unit` runs files side by side; `integration` starts real Kafka, Redis and ffmpeg,
  * so its files run one after another: two brokers and a model on two cores would only time out.
+ * `python` tests the programs that make bundles; run.ts runs it beside the others.
  */
 export default defineConfig({
   test: {
@@ -29,6 +30,7 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      { test: { name: 'python', include: ['test/python/**/*.test.ts'], fileParallelism: false } },
     ],
   },
 });

@@ -1,14 +1,19 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 
 /**
  * `npm test`: lint and format, types, then all tests; what is given after `npm test --` goes to
  * vitest. The last line is `N passed, N failed` and nothing else; lint and types count as one check
  * each, and so does a vitest that ends without a report.
+ *
+ * The tests of the Python programs compute for minutes, and those on real servers mostly wait: so
+ * they run beside one another, the former with a lower priority, and say everything at their end.
  */
 const ROOT = join(import.meta.dirname, '..');
-const REPORT = join(ROOT, '.halfsight', 'test-report.json');
+const REPORTS = join(ROOT, '.halfsight');
+const NICE_OF_BACKGROUND = 10;
 
 let stopped = false;
 
@@ -17,13 +22,24 @@ interface Counts {
   failed: number;
 }
 
+interface Report extends Counts {
+  readonly skipped: number;
+}
+
 /**
  * Signals are handed on: Ctrl-C reaches the child through the terminal, but nobody else would tell
  * it of a SIGTERM, and vitest would go on alone, with its brokers.
  */
-async function runCheck(title: string, command: string, args: readonly string[]): Promise<boolean> {
-  process.stdout.write(`\n# ${title}\n`);
-  const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' });
+async function runCheck(
+  title: string,
+  command: string,
+  args: readonly string[],
+  isBackground = false,
+): Promise<boolean> {
+  if (!isBackground) process.stdout.write(`\n# ${title}\n`);
+  const stdio = isBackground ? ('pipe' as const) : ('inherit' as const);
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['inherit', stdio, stdio] });
+  const output = isBackground ? collect(child) : [];
   const handOn = (signal: NodeJS.Signals) => {
     stopped = true;
     if (signal !== 'SIGINT') child.kill(signal);
@@ -31,20 +47,51 @@ async function runCheck(title: string, command: string, args: readonly string[])
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, handOn);
   const ok = await new Promise<boolean>((resolve) => {
-    child.on('exit', (code) => resolve(code === 0));
+    child.on('close', (code) => resolve(code === 0));
     child.on('error', (error) => {
       process.stdout.write(`${command}: ${error.message}\n`);
       resolve(false);
     });
   });
   for (const signal of signals) process.off(signal, handOn);
+  if (isBackground) process.stdout.write(`\n# ${title}\n${output.join('')}`);
   if (stopped) process.exit(1);
   return ok;
 }
 
-function readReport(): Counts & { readonly skipped: number } {
+/** What it says, for later; it gets out of the way of the others. */
+function collect(child: ChildProcess): string[] {
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (data: Buffer) => output.push(data.toString()));
+  }
+  if (child.pid !== undefined) setPriority(child.pid, NICE_OF_BACKGROUND);
+  return output;
+}
+
+/** One run of vitest, over some of its projects. */
+async function runVitest(
+  title: string,
+  projects: readonly string[],
+  isBackground = false,
+): Promise<Report> {
+  const file = join(REPORTS, `test-report-${projects.join('-')}.json`);
+  rmSync(file, { force: true });
+  const args = [
+    ...['run', '--passWithNoTests', '--reporter=default', '--reporter=json'],
+    `--outputFile.json=${file}`,
+    ...projects.flatMap((project) => ['--project', project]),
+    ...process.argv.slice(2),
+  ];
+  const ok = await runCheck(title, 'vitest', args, isBackground);
+  const report = readReport(file);
+  // Something failed outside of any test: a file that cannot be loaded, an unhandled rejection.
+  return !ok && report.failed === 0 ? { ...report, failed: 1 } : report;
+}
+
+function readReport(file: string): Report {
   try {
-    const report = JSON.parse(readFileSync(REPORT, 'utf8'));
+    const report = JSON.parse(readFileSync(file, 'utf8'));
     return {
       passed: report.numPassedTests,
       failed: report.numFailedTests,
@@ -61,17 +108,19 @@ const count = (ok: boolean) => {
   else counts.failed++;
 };
 
-mkdirSync(join(ROOT, '.halfsight'), { recursive: true });
-rmSync(REPORT, { force: true });
+mkdirSync(REPORTS, { recursive: true });
 count(await runCheck('lint and format', 'biome', ['check', '--error-on-warnings']));
 count(await runCheck('types', 'tsc', []));
-const vitestArgs = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORT}`];
-const vitestOk = await runCheck('tests', 'vitest', [...vitestArgs, ...process.argv.slice(2)]);
-const report = readReport();
-counts.passed += report.passed;
-counts.failed += report.failed;
-// Something failed outside of any test: a file that cannot be loaded, an unhandled rejection.
-if (!vitestOk && report.failed === 0) counts.failed++;
-if (report.skipped > 0) process.stdout.write(`${report.skipped} skipped, see above for why\n`);
+const reports = await Promise.all([
+  runVitest('tests', ['unit', 'integration']),
+  runVitest('tests of the Python programs', ['python'], true),
+]);
+let skipped = 0;
+for (const report of reports) {
+  counts.passed += report.passed;
+  counts.failed += report.failed;
+  skipped += report.skipped;
+}
+if (skipped > 0) process.stdout.write(`${skipped} skipped, see above for why\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

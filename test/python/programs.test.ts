@@ -16,7 +16,8 @@ import { seededRandom } from '#runtime/random.ts';
  */
 const ROOT = join(import.meta.dirname, '..', '..');
 const PYTHON = join(ROOT, '.halfsight', 'python', 'bin', 'python');
-const MODULE_MS_MAX = 300_000;
+/** A module takes up to two minutes by itself, but the other tests run beside it. */
+const MODULE_MS_MAX = 600_000;
 
 const isInstalled = existsSync(join(ROOT, '.halfsight', 'python', '.halfsight-lock'));
 if (!isInstalled) {
@@ -51,42 +52,46 @@ describe.skipIf(!isInstalled)(suite, () => {
     expect(output).toMatch(/Ran [1-9]\d* tests? in/);
   });
 
-  it('a bundle split from three small models runs in the product', async () => {
-    const made = runPython('tests.tiny_models', folder);
-    expect(made.status, made.output).toBe(0);
-    const bundleFolder = join(folder, 'bundle');
-    const split = runPython(
-      ...['split', join(folder, 'models.json'), '--pictures', join(folder, 'pictures')],
-      ...['--out', bundleFolder, '--rates', '1500,500', '--threads', '1'],
-    );
-    expect(split.status, split.output.slice(-6_000)).toBe(0);
+  it(
+    'a bundle split from three small models runs in the product',
+    async () => {
+      const made = runPython('tests.tiny_models', folder);
+      expect(made.status, made.output).toBe(0);
+      const bundleFolder = join(folder, 'bundle');
+      const split = runPython(
+        ...['split', join(folder, 'models.json'), '--pictures', join(folder, 'pictures')],
+        ...['--out', bundleFolder, '--rates', '1500,500', '--threads', '1'],
+      );
+      expect(split.status, split.output.slice(-6_000)).toBe(0);
 
-    const bundle = await loadBundle(bundleFolder);
-    const { width, height } = bundle.manifest.input;
-    const random = seededRandom(5);
-    const pixels = Uint8Array.from({ length: width * height * 3 }, () => random.integer(256));
-    const content = { x: 0, y: 0, width, height };
-    const frame = { pixels, content, source: { width, height } };
-    const encoder = await openEncoder(bundle, { threads: 1 });
-    const tasks = ['classification', 'detection', 'segmentation'] as const;
-    const { engine, close } = await openEngine(bundle, tasks, systemClock);
-    try {
-      const sizes: number[] = [];
-      for (const ratePoint of [0, 1]) {
-        const { record, codecBytes } = await sendFrame(frame, ratePoint, { bundle, encoder });
-        sizes.push(codecBytes);
-        const { findings } = await engine.run(receiveFrame(record, bundle));
-        const found = findings[0] ?? [];
-        const classified = findingOf(found, 'classification')?.classifications ?? [];
-        expect(classified).toHaveLength(5);
-        expect(classified[0]?.label).toMatch(/^class \d$/);
-        expect(findingOf(found, 'detection')?.detections.length).toBeGreaterThan(0);
-        expect(findingOf(found, 'segmentation')?.masks.length).toBeGreaterThan(0);
+      const bundle = await loadBundle(bundleFolder);
+      const { width, height } = bundle.manifest.input;
+      const random = seededRandom(5);
+      const pixels = Uint8Array.from({ length: width * height * 3 }, () => random.integer(256));
+      const content = { x: 0, y: 0, width, height };
+      const frame = { pixels, content, source: { width, height } };
+      const encoder = await openEncoder(bundle, { threads: 1 });
+      const tasks = ['classification', 'detection', 'segmentation'] as const;
+      const { engine, close } = await openEngine(bundle, tasks, systemClock);
+      try {
+        const sizes: number[] = [];
+        for (const ratePoint of [0, 1]) {
+          const { record, codecBytes } = await sendFrame(frame, ratePoint, { bundle, encoder });
+          sizes.push(codecBytes);
+          const { findings } = await engine.run(receiveFrame(record, bundle));
+          const found = findings[0] ?? [];
+          const classified = findingOf(found, 'classification')?.classifications ?? [];
+          expect(classified).toHaveLength(5);
+          expect(classified[0]?.label).toMatch(/^class \d$/);
+          expect(findingOf(found, 'detection')?.detections.length).toBeGreaterThan(0);
+          expect(findingOf(found, 'segmentation')?.masks.length).toBeGreaterThan(0);
+        }
+        expect(sizes[0]).toBeGreaterThan(sizes[1] ?? Number.POSITIVE_INFINITY);
+      } finally {
+        await close();
+        await encoder.close();
       }
-      expect(sizes[0]).toBeGreaterThan(sizes[1] ?? Number.POSITIVE_INFINITY);
-    } finally {
-      await close();
-      await encoder.close();
-    }
-  }, 120_000);
+    },
+    MODULE_MS_MAX,
+  );
 });
