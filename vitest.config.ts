@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three projects: `unit` runs files side by side; `integration` starts real Kafka, Redis and ffmpeg,
- * so its files run one after another: two brokers and a model on two cores would only time out.
- * `python` tests the programs that make bundles; run.ts runs it beside the others.
+ * Three projects: `unit` runs files side by side; `integration` starts real Kafka, Redis and
+ * ffmpeg, so its files run one after another: two brokers and a model on two cores would only time
+ * out. `python` tests the programs that make bundles; run.ts runs it beside the others.
  */
 export default defineConfig({
   test: {

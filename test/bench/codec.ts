@@ -8,13 +8,13 @@ import { type Contender, type Direction, openContenders } from './codec/contende
 import { type BenchLatent, benchLatents } from './codec/latents.ts';
 import {
   conversionOf,
-  describeMachine,
   markdownTables,
   type Nanoseconds,
   type Row,
   ratiosOf,
   type Times,
 } from './codec/report.ts';
+import { describeMachine } from './instruments/machine.ts';
 
 /**
  * The entropy coders against one another and against CompressAI, in nanoseconds a symbol:

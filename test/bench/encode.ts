@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadBundle } from '#models/bundle.ts';
 import { encodeThreads } from '#producers/camera/encode-thread.ts';
-import { createSceneRenderer } from '#producers/camera/scenes/render.ts';
-import { createScene } from '#producers/camera/scenes/scene.ts';
 import { systemClock } from '#runtime/clock.ts';
+import { streetPictures } from './instruments/bundle-frames.ts';
+import { SHIPPED_BUNDLE } from './instruments/frame-maker.ts';
+import { quantile, rounded } from './instruments/statistics.ts';
 
 /**
  * One encoder thread of the camera agent on pictures of a synthetic street: milliseconds and bytes
@@ -16,7 +16,7 @@ import { systemClock } from '#runtime/clock.ts';
 const options = {
   bundle: {
     type: 'string',
-    default: join(import.meta.dirname, '../../models/bundles/halfsight-lite0'),
+    default: SHIPPED_BUNDLE,
   },
   threads: { type: 'string', default: '1' },
   frames: { type: 'string', default: '60' },
@@ -26,16 +26,7 @@ const threads = Number(values.threads);
 const frameCount = Number(values.frames);
 
 const bundle = await loadBundle(values.bundle);
-const { width, height } = bundle.manifest.input;
-const renderer = await createSceneRenderer(
-  createScene({ kind: 'street', seed: 1, aspect: width / height }),
-  { width, height },
-);
-const pictures: Uint8Array[] = [];
-for (let index = 0; index < frameCount; index++) {
-  const { pixels } = await renderer.render(index * 2_000_000);
-  pictures.push(pixels.slice());
-}
+const pictures = await streetPictures(bundle, frameCount);
 
 const worker = await encodeThreads({ bundleDirectory: values.bundle, threads })(() => undefined);
 for (const { index, name } of bundle.manifest.ratePoints) {
@@ -64,8 +55,6 @@ for (const { index, name } of bundle.manifest.ratePoints) {
 await worker.close();
 
 function quantiles(valuesMs: readonly number[]) {
-  const sorted = valuesMs.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    Number((sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toFixed(1));
+  const at = (share: number) => rounded(quantile(valuesMs, share), 1);
   return { minMs: at(0), p50Ms: at(0.5), p95Ms: at(0.95) };
 }

@@ -1,9 +1,7 @@
-import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startTestStack } from '#test/integration/start-stack.ts';
-import { describeMachine } from './codec/report.ts';
 import { type Load, type Measured, measureMode } from './exactly-once/run.ts';
+import { markdownTable, readArguments, report, tell } from './instruments/section.ts';
+import { median, medianRatio, rounded } from './instruments/statistics.ts';
 
 /**
  * What exactly-once costs, by the time between two commits:
@@ -24,14 +22,7 @@ const LOAD: Load = {
 };
 const KINDS = ['at least once', 'exactly once'] as const;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a number of rounds');
+const { rounds, write } = readArguments(5);
 
 /** By kind and interval; one entry a round. */
 const measured = new Map<string, Measured[]>();
@@ -48,10 +39,11 @@ try {
         const prefix = `bench-${round}-${name.replaceAll(/[ ,]+/g, '-')}`;
         const one = await measureMode(stack.brokers, mode, LOAD, prefix);
         measured.set(name, [...(measured.get(name) ?? []), one]);
-        const { framesPerSecond, ageMsP50, ageMsP95 } = one;
-        process.stderr.write(
+        const { framesPerSecond, ageMsP50, ageMsP95, writtenPerSecond, lateMs } = one;
+        tell(
           `round ${round + 1}, ${name}: ${framesPerSecond.toFixed(0)} frames/s, age ` +
-            `${ageMsP50.toFixed(0)} ms, p95 ${ageMsP95.toFixed(0)} ms\n`,
+            `${ageMsP50.toFixed(0)} ms, p95 ${ageMsP95.toFixed(0)} ms; written at ` +
+            `${writtenPerSecond.toFixed(0)} frames/s, paced at most ${lateMs.toFixed(0)} ms late`,
         );
       }
     }
@@ -61,31 +53,33 @@ try {
 }
 
 const rows = INTERVALS_MS.flatMap((intervalMs) => KINDS.map((kind) => rowOf(kind, intervalMs)));
-const date = new Date().toISOString().slice(0, 10);
-const result = { bench: 'exactly-once', date, ...describeMachine(), rounds, load: LOAD, rows };
-const table = [
-  '| | frames/s | ratio | age p50, ms | ratio | age p95, ms | ratio | frames a commit |',
-  '| --- | --- | --- | --- | --- | --- | --- | --- |',
-  ...rows.map(
-    (row) =>
-      `| ${row.mode} | ${row.framesPerSecond} | ${row.throughputRatio} | ${row.ageMsP50} ` +
-      `| ${row.ageRatioP50} | ${row.ageMsP95} | ${row.ageRatioP95} | ${row.framesPerCommit} |`,
-  ),
-].join('\n');
-process.stdout.write(`${table}\n${JSON.stringify(result)}\n`);
-if (values.write) {
-  const { commit, cpu, cores, node } = result;
-  const lines = [
-    `\n## exactly-once, ${date}\n`,
-    `Commit ${commit}; ${cpu}, ${cores} cores; Node ${node}; medians of ${rounds} rounds,`,
-    `ratios of one round each. ${LOAD.cameraCount} cameras, ${LOAD.partitionCount} partitions,`,
-    `tiny bundle; throughput with ${LOAD.backlogFrames} waiting, age at`,
-    `${LOAD.framesPerSecond} frames/s.\n`,
-    table,
-    `\n\`\`\`json\n${JSON.stringify(result)}\n\`\`\``,
-  ];
-  appendFileSync(join(import.meta.dirname, 'results.md'), `${lines.join('\n')}\n`);
-}
+report(
+  {
+    bench: 'exactly-once',
+    rounds,
+    about: [
+      `${LOAD.cameraCount} cameras, ${LOAD.partitionCount} partitions, tiny bundle. Throughput:`,
+      `${LOAD.backlogFrames} frames wait; age: at ${LOAD.framesPerSecond} frames/s.`,
+    ],
+    tables: [
+      markdownTable(
+        [
+          '',
+          'frames/s',
+          'ratio',
+          'age p50, ms',
+          'ratio',
+          'age p95, ms',
+          'ratio',
+          'frames a commit',
+        ],
+        rows.map((row) => Object.values(row)),
+      ),
+    ],
+    figures: { load: LOAD, rows },
+  },
+  { write },
+);
 process.exit(0);
 
 /** Medians of the rounds; ratios to at least once with the same interval, of one round each. */
@@ -94,44 +88,15 @@ function rowOf(kind: string, intervalMs: number) {
   const base = runsOf(KINDS[0], intervalMs);
   const of = (value: (run: Measured) => number) => median(runs.map(value));
   const ratio = (value: (run: Measured) => number) =>
-    median(runs.map((run, round) => value(run) / value(base[round] ?? run)));
+    rounded(medianRatio(runs.map(value), base.map(value)), 2);
   return {
     mode: `${kind}, ${intervalMs} ms`,
-    framesPerSecond: rounded(
-      of((run) => run.framesPerSecond),
-      0,
-    ),
-    throughputRatio: rounded(
-      ratio((run) => run.framesPerSecond),
-      2,
-    ),
-    ageMsP50: rounded(
-      of((run) => run.ageMsP50),
-      0,
-    ),
-    ageMsP95: rounded(
-      of((run) => run.ageMsP95),
-      0,
-    ),
-    ageRatioP50: rounded(
-      ratio((run) => run.ageMsP50),
-      2,
-    ),
-    ageRatioP95: rounded(
-      ratio((run) => run.ageMsP95),
-      2,
-    ),
+    framesPerSecond: rounded(of((run) => run.framesPerSecond)),
+    throughputRatio: ratio((run) => run.framesPerSecond),
+    ageMsP50: rounded(of((run) => run.ageMsP50)),
+    ageRatioP50: ratio((run) => run.ageMsP50),
+    ageMsP95: rounded(of((run) => run.ageMsP95)),
+    ageRatioP95: ratio((run) => run.ageMsP95),
     framesPerCommit: rounded(LOAD.backlogFrames / of((run) => run.transactions), 1),
   };
-}
-
-function median(given: readonly number[]): number {
-  const sorted = given.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low = 0, high = 0] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[middle]];
-  return (low + high) / 2;
-}
-
-function rounded(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
 }

@@ -1,9 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { markdownTable } from '../instruments/section.ts';
 import type { Direction } from './contenders.ts';
-
-const ROOT = join(import.meta.dirname, '../../..');
 
 /** Nanoseconds a symbol. */
 export interface Nanoseconds {
@@ -56,30 +52,6 @@ export function conversionOf({ times }: Row): Record<string, number | null> {
   return { encode: of('encode'), decode: of('decode') };
 }
 
-export interface Machine {
-  readonly commit: string;
-  readonly cpu: string;
-  readonly cores: number;
-  readonly node: string;
-}
-
-export function describeMachine(): Machine {
-  // Without git, or without its folder, the commit is unknown.
-  const git = (...args: string[]) => {
-    const { status, stdout } = spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' });
-    return status === 0 ? stdout.trim() : undefined;
-  };
-  const commit = git('rev-parse', '--short', 'HEAD') ?? 'unknown';
-  const isChanged = git('status', '--porcelain') !== '';
-  const cores = cpus();
-  return {
-    commit: `${commit}${isChanged ? ' and changes' : ''}`,
-    cpu: `${cores[0]?.model.trim()}`,
-    cores: cores.length,
-    node: process.version,
-  };
-}
-
 const COLUMNS: readonly (readonly [title: string, contender: string, Direction])[] = [
   ['fast enc', 'fast', 'encode'],
   ['fast dec', 'fast', 'decode'],
@@ -109,12 +81,7 @@ export function markdownTables(rows: readonly Row[]): string {
     return [row.latent, ...cells];
   });
   return [
-    table(['latent (bit/symbol)', ...COLUMNS.map(([title]) => title)], times),
-    table(['latent', ...Object.keys(RATIOS)], ratios),
+    markdownTable(['latent (bit/symbol)', ...COLUMNS.map(([title]) => title)], times),
+    markdownTable(['latent', ...Object.keys(RATIOS)], ratios),
   ].join('\n\n');
-}
-
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const lines = [head, head.map(() => '---'), ...body];
-  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -1,0 +1,214 @@
+import { type Bundle, loadBundle } from '#models/bundle.ts';
+import { CameraBook } from '#producers/camera/camera-book.ts';
+import { captureCamera, type Frame } from '#producers/camera/capture.ts';
+import { Encoder } from '#producers/camera/encode.ts';
+import { encodeThreads } from '#producers/camera/encode-thread.ts';
+import { Sampler } from '#producers/camera/frame-trace.ts';
+import { beginJourney } from '#producers/camera/journey.ts';
+import { connect, type Link } from '#producers/camera/link.ts';
+import { Pipeline } from '#producers/camera/pipeline.ts';
+import { Publisher } from '#producers/camera/publish.ts';
+import { StatusReporter } from '#producers/camera/status.ts';
+import { Telemetry } from '#producers/camera/telemetry.ts';
+import { wrapFrame } from '#producers/camera/wrap.ts';
+import { defined } from '#runtime/assert.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { silentLogger } from '#runtime/log.ts';
+import { seededRandom } from '#runtime/random.ts';
+import { noTracer } from '#runtime/trace.ts';
+import { encodeCameraStatus } from '#schemas/camera-status.ts';
+import { type TopicTable, topicTable } from '#schemas/topics.ts';
+import type { AgentFigures, AgentSettings, AgentStage } from './agent-protocol.ts';
+import { openBroker } from './bench-topics.ts';
+import { serveParent } from './child.ts';
+import { costNow, holdingNow } from './cost.ts';
+import { pictureSource } from './picture-source.ts';
+
+/** The camera agent: what producers/camera/main.ts makes of its parts, on pictures drawn before. */
+const STUB_WORKER = new URL('./stub-encode-worker.ts', import.meta.url);
+/** Only its costs are looked at, and tracing is not what is measured. */
+const NEVER_SAMPLED = new Sampler(0, 1);
+
+serveParent(async (settings: AgentSettings) => {
+  const agent = await openAgent(settings);
+  return {
+    start: () => agent.pipeline.start(),
+    figures: agent.figures,
+    stop: async () => {
+      await agent.pipeline.drain();
+      return agent.figures();
+    },
+  };
+});
+
+class StageClock {
+  readonly us: Record<AgentStage, number> = { source: 0, capture: 0, wrap: 0, publish: 0, send: 0 };
+
+  time<T>(stage: AgentStage, work: () => T): T {
+    const startMs = systemClock.monotonicMs();
+    const result = work();
+    this.us[stage] += (systemClock.monotonicMs() - startMs) * 1000;
+    return result;
+  }
+}
+
+async function openAgent(settings: AgentSettings) {
+  const { brokers, prefix, bundleDirectory, cameraCount } = settings;
+  const clock = systemClock;
+  const logger = silentLogger;
+  const bundle = await loadBundle(bundleDirectory);
+  const topics = topicTable({ prefix });
+  const link = await connect(openBroker(brokers), topics, {
+    schemaRegistryUrl: undefined,
+    canStartWithout: false,
+    stopping: new AbortController().signal,
+    ...{ clock, logger },
+  });
+  const cameras = Array.from({ length: cameraCount }, (_, index) => `camera-${index}`);
+  const parts = { settings, bundle, topics, cameras, link: defined(link, 'the broker') };
+  return assemble(parts);
+}
+
+interface Parts {
+  readonly settings: AgentSettings;
+  readonly bundle: Bundle;
+  readonly topics: TopicTable;
+  readonly cameras: readonly string[];
+  readonly link: Link;
+}
+
+function assemble(parts: Parts) {
+  const { settings, bundle, topics, cameras, link } = parts;
+  const { name, version, input, defaultRatePoint } = bundle.manifest;
+  const [clock, logger] = [systemClock, silentLogger];
+  const books = new Map(cameras.map((id) => [id, new CameraBook(id)]));
+  const stages = new StageClock();
+  const begin = {
+    books,
+    ratePoints: new Map(cameras.map((id) => [id, defaultRatePoint])),
+    sampler: NEVER_SAMPLED,
+    tracer: noTracer,
+    topic: topics.frames.name,
+  };
+  const record = {
+    topic: topics.frames.name,
+    framing: link.framing,
+    input,
+    bundleName: name,
+    bundleVersion: version,
+    bundleDigest: bundle.digestBytes,
+    logger,
+  };
+  // Up to its first wait, kafkajs' making of the request is not in it.
+  const send: Link['producer']['send'] = (records) =>
+    stages.time('send', () => link.producer.send(records));
+  const publisher = new Publisher({
+    producer: { send },
+    spool: undefined,
+    clock,
+    logger,
+    random: seededRandom(1),
+  });
+  const telemetry = new Telemetry([...books.values()], {
+    memory: () => publisher.report(),
+    spool: () => undefined,
+  });
+  const totals = { encodeUs: 0, lateMs: 0 };
+  const encoder = new Encoder({
+    workerCount: settings.encoderWorkers,
+    openWorker: encodeThreads(
+      { bundleDirectory: settings.bundleDirectory, threads: 1 },
+      ...(settings.encoder === 'stub' ? [STUB_WORKER] : []),
+    ),
+    measure: (cameraId, { encodeDurationUs, bitstream }) => {
+      totals.encodeUs += encodeDurationUs;
+      telemetry.encoded(cameraId, encodeDurationUs, bitstream.length);
+    },
+    clock,
+    logger,
+  });
+  const pipeline = new Pipeline({
+    capture: capture(parts, books, (copyUs, lateMs) => {
+      stages.us.source += copyUs;
+      totals.lateMs = Math.max(totals.lateMs, lateMs);
+    }),
+    begin: (frame) => stages.time('capture', () => beginJourney(begin, frame)),
+    encode: encoder,
+    wrap: (journey, encoded) => stages.time('wrap', () => wrapFrame(record, journey, encoded)),
+    publish: timedPublisher(publisher, stages),
+    status: statusReporter(parts, books),
+  });
+  const figures = (): AgentFigures => {
+    const { captured, published, dropped, encoded } = telemetry.snapshot().total;
+    const droppedCount = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+    const counts = { captured, published, dropped: droppedCount, encoded };
+    const holding = holdingNow();
+    return { cost: costNow(), ...counts, ...totals, stagesUs: { ...stages.us }, holding };
+  };
+  return { pipeline, figures };
+}
+
+function timedPublisher(publisher: Publisher, stages: StageClock): Publisher {
+  const publish = publisher.publish.bind(publisher);
+  publisher.publish = (journey, record) => stages.time('publish', () => publish(journey, record));
+  return publisher;
+}
+
+/** cameras.ts, with pictures in place of the sources that the settings of a camera can name. */
+function capture(
+  { settings, bundle, cameras }: Parts,
+  books: ReadonlyMap<string, CameraBook>,
+  onTaken: (copyUs: number, lateMs: number) => void,
+) {
+  const { width, height } = bundle.manifest.input;
+  const content = { x: 0, y: 0, width, height };
+  const stopping = new AbortController();
+  let runs: Promise<void>[] = [];
+  return {
+    start(onFrame: (frame: Frame) => void) {
+      runs = cameras.map((cameraId, index) => {
+        const book = defined(books.get(cameraId), 'the book of a camera');
+        const phase = index / cameras.length;
+        const { framesPerSecond, pictures } = settings;
+        const options = { pictures, content, framesPerSecond, phase, clock: systemClock, onTaken };
+        return captureCamera(
+          {
+            cameraId,
+            source: pictureSource(options),
+            clock: systemClock,
+            logger: silentLogger,
+            random: seededRandom(index),
+            hooks: {
+              onFrame,
+              onState: (change) => book.stateChanged(change),
+              onEpochEnd: () => book.endEpoch(),
+            },
+          },
+          stopping.signal,
+        );
+      });
+    },
+    async stop() {
+      stopping.abort();
+      await Promise.all(runs);
+    },
+  };
+}
+
+function statusReporter({ topics, link }: Parts, books: ReadonlyMap<string, CameraBook>) {
+  return new StatusReporter({
+    agentId: 'bench',
+    books: [...books.values()],
+    send: (statuses) =>
+      link.producer.send(
+        statuses.map((one) => ({
+          topic: topics.status.name,
+          key: one.cameraId,
+          value: encodeCameraStatus(one, link.framing),
+          headers: {},
+        })),
+      ),
+    clock: systemClock,
+    logger: silentLogger,
+  });
+}

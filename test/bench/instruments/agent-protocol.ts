@@ -1,0 +1,33 @@
+import type { Cost, Holding } from './cost.ts';
+
+export interface AgentSettings {
+  readonly brokers: readonly string[];
+  readonly prefix: string;
+  readonly bundleDirectory: string;
+  readonly cameraCount: number;
+  /** Of each camera. */
+  readonly framesPerSecond: number;
+  /** `stub`: a thread that answers every frame at once with the bitstream of its first one. */
+  readonly encoder: 'onnx' | 'stub';
+  readonly encoderWorkers: number;
+  /** RGB24 at the size of the encoder's input; every camera shows them in turn. */
+  readonly pictures: readonly Uint8Array[];
+}
+
+/** Totals since the agent started. */
+export interface AgentFigures {
+  readonly cost: Cost;
+  readonly captured: number;
+  readonly published: number;
+  readonly dropped: number;
+  readonly encoded: number;
+  /** In the encoder thread. */
+  readonly encodeUs: number;
+  /** Time of the main thread in each stage; `source` stands for a camera and is not the agent's. */
+  readonly stagesUs: Readonly<Record<AgentStage, number>>;
+  /** Of a camera's timer: frames that were due while the thread was busy came so late at worst. */
+  readonly lateMs: number;
+  readonly holding: Holding;
+}
+
+export type AgentStage = 'source' | 'capture' | 'wrap' | 'publish' | 'send';

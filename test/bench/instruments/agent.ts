@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url';
+import type { AgentFigures, AgentSettings } from './agent-protocol.ts';
+import { BenchChild } from './child.ts';
+
+const PROGRAM = fileURLToPath(new URL('./agent-main.ts', import.meta.url));
+
+/** The camera agent in a process of its own, on pictures that were drawn before. */
+export class BenchAgent {
+  readonly #child: BenchChild;
+
+  constructor(settings: AgentSettings, execArgv: readonly string[] = []) {
+    this.#child = new BenchChild(PROGRAM, settings, execArgv);
+  }
+
+  /** Resolves when its cameras are running. */
+  start(): Promise<void> {
+    return this.#child.ask('start');
+  }
+
+  figures(): Promise<AgentFigures> {
+    return this.#child.ask('figures');
+  }
+
+  /** Drains it and ends it. */
+  async stop(): Promise<AgentFigures> {
+    try {
+      return await this.#child.ask<AgentFigures>('stop');
+    } finally {
+      await this.#child.end();
+    }
+  }
+}
