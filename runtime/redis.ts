@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
-import { HalfsightError } from './errors.ts';
+import { readTlsFile } from './tls-file.ts';
 
 /** How to reach the Redis; read from the environment by `runtime/settings.ts`. */
 export interface RedisSettings {
@@ -24,17 +23,10 @@ export function redisOptions({ url, password, tlsCaFile }: RedisSettings): Redis
     db: Number(parts.pathname.slice(1)),
     ...(parts.username === '' ? {} : { username: decodeURIComponent(parts.username) }),
     ...(secret === '' ? {} : { password: secret }),
-    ...(isSecure ? { tls: tlsCaFile === undefined ? {} : { ca: readCa(tlsCaFile) } } : {}),
+    ...(isSecure ? { tls: tlsOptions(tlsCaFile) } : {}),
   };
 }
 
-function readCa(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new HalfsightError('settings-invalid', `the TLS file ${file} cannot be read.`, {
-      cause,
-      advice: 'Check REDIS_TLS_CA_FILE.',
-    });
-  }
+function tlsOptions(caFile: string | undefined): { readonly ca?: string } {
+  return caFile === undefined ? {} : { ca: readTlsFile(caFile, 'Check REDIS_TLS_CA_FILE.') };
 }

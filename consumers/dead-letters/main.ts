@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { print } from '#consumers/subscriber/print.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
@@ -57,11 +58,6 @@ async function run(command: DeadLettersCommand, stopping: AbortSignal): Promise<
   } finally {
     await broker.close();
   }
-}
-
-/** Resolves when it is written: what is left in a pipe's buffer dies with the process. */
-function print(text: string): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
 }
 
 function operator(): string {

@@ -7,11 +7,11 @@ import { brokerSettings, type Environment, readEnvironment } from '#runtime/sett
 import { openFraming } from '#schemas/open-framing.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
-import { Balance } from './balance.ts';
-import { BalanceFeed } from './balance-feed.ts';
+import type { BalanceReport } from './balance.ts';
 import { renderBalance } from './balance-table.ts';
 import { localBrokers } from './local-brokers.ts';
-import { readToEnd } from './read-to-end.ts';
+import { print } from './print.ts';
+import { readBalance } from './read-balance.ts';
 
 /**
  * `npm run balance`: reads all topics from their beginning to their present end and says for every
@@ -35,39 +35,18 @@ async function balance(stopping: AbortSignal): Promise<boolean> {
   const clock = systemClock;
   const topics = topicTable({ prefix: environment.topicPrefix });
   const heads = headsOf(environment);
-  const sum = new Balance(heads === undefined ? {} : { heads });
   const brokers = environment.kafkaBrokers ?? localBrokers();
   const settings = brokerSettings(environment, 'balance', brokers);
   const broker = openKafka(settings, { clock, logger });
-  const trimmed = new Set<number>();
+  let report: BalanceReport;
   try {
     const framing = await openFraming(environment.schemaRegistryUrl, topics);
-    const feed = new BalanceFeed(sum, topics, framing);
-    const results = TASKS.map((task) => topics.results[task].name);
-    const judged = new Set([topics.frames.name, ...results]);
-    await readToEnd({
-      ...{ broker, clock, stopping },
-      topics: [topics.status.name, ...results, topics.deadLetters.name, topics.frames.name],
-      transactional: new Set([...results, topics.deadLetters.name]),
-      onTrimmed: (topic, partitions) => {
-        if (!judged.has(topic)) return;
-        for (const partition of partitions) trimmed.add(partition);
-      },
-      onRecord: async (record) => {
-        // A camera is in the same partition on every topic.
-        if (record.key !== null && trimmed.has(record.partition)) sum.trimmed(record.key);
-        await feed.enter(record);
-      },
-    });
+    report = await readBalance({ broker, topics, framing, clock, stopping, heads });
   } finally {
     await broker.close();
   }
   if (stopping.aborted) throw new HalfsightError('usage-invalid', 'stopped before the end.');
-  const report = sum.report();
-  // What is left in a pipe's buffer dies with the process.
-  await new Promise<void>((resolve) => {
-    process.stdout.write(renderBalance(report), () => resolve());
-  });
+  await print(renderBalance(report));
   return report.balanced;
 }
 

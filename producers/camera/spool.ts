@@ -167,7 +167,7 @@ export class Spool {
   /** The epoch's final counts have been told: nothing of it need be kept. */
   forget(account: Pick<EpochAccount, 'cameraId' | 'epoch'>): void {
     this.#accountsKept.delete(keyOf(account));
-    this.#try(() => this.#options.store.forgetAccount(account));
+    this.#succeeds(() => this.#options.store.forgetAccount(account));
   }
 
   /**
@@ -189,11 +189,7 @@ export class Spool {
     this.#records = 0;
     this.#bytes = 0;
     this.#takenTo = 0;
-    const isBegun = this.#try(() => {
-      this.#options.store.startOver();
-      return true;
-    });
-    this.#isBroken = isBegun !== true;
+    this.#isBroken = !this.#succeeds(() => this.#options.store.startOver());
     this.#keepAccounts();
   }
 
@@ -221,11 +217,8 @@ export class Spool {
     this.#acknowledged.push(...records.map(({ position }) => position));
     const { store } = this.#options;
     const positions = this.#acknowledged;
-    const removed = this.#try(() => {
-      store.remove(positions, this.#accountsChanged());
-      return true;
-    });
-    if (removed) this.#acknowledged = [];
+    const isRemoved = this.#succeeds(() => store.remove(positions, this.#accountsChanged()));
+    if (isRemoved) this.#acknowledged = [];
   }
 
   #count(record: PlacedRecord, by: 1 | -1): void {
@@ -256,10 +249,7 @@ export class Spool {
   #keepAccounts(): void {
     const accounts = this.#accountsChanged();
     if (accounts.length === 0 || this.#isBroken) return;
-    this.#try(() => {
-      this.#options.store.putAccounts(accounts);
-      return true;
-    });
+    this.#succeeds(() => this.#options.store.putAccounts(accounts));
   }
 
   /** Of all epochs that were not told as final, those that differ from what is stored. */
@@ -281,10 +271,20 @@ export class Spool {
     return changed;
   }
 
-  /** Undefined where the store failed, which is logged once in a while. */
+  /** Undefined where the store failed. */
   #try<T>(work: () => T): T | undefined {
+    let result: T | undefined;
+    this.#succeeds(() => {
+      result = work();
+    });
+    return result;
+  }
+
+  /** False where the store failed, which is logged once in a while. */
+  #succeeds(work: () => void): boolean {
     try {
-      return work();
+      work();
+      return true;
     } catch (error) {
       this.#failures++;
       // What was to be kept was not.
@@ -295,7 +295,7 @@ export class Spool {
         const failures = this.#failures;
         this.#options.logger.error('spool-failed', { error: describeError(error), failures });
       }
-      return undefined;
+      return false;
     }
   }
 }

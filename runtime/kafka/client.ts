@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { BrokerSettings } from '../broker.ts';
 import type { Clock } from '../clock.ts';
-import { HalfsightError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Logger } from '../log.ts';
+import { readTlsFile } from '../tls-file.ts';
 import { type KafkaJs, kafkajs } from './kafkajs.ts';
 
 export interface ClientDependencies {
@@ -87,16 +86,8 @@ class SocketPool {
 }
 
 function readTls(tls: NonNullable<BrokerSettings['tls']>) {
-  const read = (file: string) => {
-    try {
-      return readFileSync(file, 'utf8');
-    } catch (cause) {
-      throw new HalfsightError('settings-invalid', `the TLS file ${file} cannot be read.`, {
-        cause,
-        advice: 'Check KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE.',
-      });
-    }
-  };
+  const advice = 'Check KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE.';
+  const read = (file: string) => readTlsFile(file, advice);
   return {
     ...(tls.caFile === undefined ? {} : { ca: [read(tls.caFile)] }),
     ...(tls.certFile === undefined ? {} : { cert: read(tls.certFile) }),

@@ -15,6 +15,7 @@ import {
   type Times,
 } from './codec/report.ts';
 import { describeMachine } from './instruments/machine.ts';
+import { quantile } from './instruments/statistics.ts';
 
 /**
  * The entropy coders against one another and against CompressAI, in nanoseconds a symbol:
@@ -128,11 +129,7 @@ function summary(samples: ReadonlyMap<string, readonly number[]>, symbols: numbe
 }
 
 function perSymbol(nanoseconds: readonly number[], symbols: number): Nanoseconds {
-  const sorted = nanoseconds.toSorted((a, b) => a - b);
-  const at = (share: number) => {
-    const value = sorted[Math.floor(share * (sorted.length - 1))] as number;
-    return Number((value / symbols).toFixed(2));
-  };
+  const at = (share: number) => Number((quantile(nanoseconds, share) / symbols).toFixed(2));
   return { min: at(0), median: at(0.5) };
 }
 

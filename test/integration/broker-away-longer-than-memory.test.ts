@@ -11,8 +11,8 @@ import { TASKS } from '#schemas/result.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { balanceOf } from '#test/fixtures/balance-of.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
 import { judge } from '#test/referee/java.ts';
-import { recordCount } from './camera-agent-process.ts';
 import { startInference } from './inference-process.ts';
 import { useStack } from './stack.ts';
 

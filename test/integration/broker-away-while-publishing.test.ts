@@ -8,7 +8,8 @@ import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
-import { checkBooks, recordCount } from './camera-agent-process.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
+import { checkBooks } from './camera-agent-process.ts';
 import { useStack } from './stack.ts';
 
 const stack = useStack({ brokerCount: 1 });

@@ -44,12 +44,6 @@ export async function readTopic(broker: Broker, topic: string): Promise<Incoming
   return records;
 }
 
-/** How many records lie on a topic. */
-export async function recordCount(broker: Broker, topic: string): Promise<number> {
-  const offsets = await broker.offsets(topic);
-  return offsets.reduce((sum, { low, high }) => sum + high - low, 0);
-}
-
 export async function readStatuses(broker: Broker, topics: TopicTable): Promise<CameraStatus[]> {
   const framing = singleObjectFraming();
   const records = await readTopic(broker, topics.status.name);

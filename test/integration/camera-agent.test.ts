@@ -10,7 +10,8 @@ import { traceparentOf } from '#runtime/trace.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { type AgentOptions, AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
 import { startOtlpSink } from '#test/fixtures/otlp-sink.ts';
-import { checkBooks, readStatuses, readTopic, recordCount } from './camera-agent-process.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
+import { checkBooks, readStatuses, readTopic } from './camera-agent-process.ts';
 import { makeTestClip } from './rtsp-relay.ts';
 import { sharedStack } from './stack.ts';
 

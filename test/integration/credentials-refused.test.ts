@@ -10,7 +10,7 @@ import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { redriveGroup, type Topic, topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
-import { recordCount } from './camera-agent-process.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
 import { startInference, until } from './inference-process.ts';
 import { useSecuredStack } from './secured-stack.ts';
 

@@ -11,7 +11,8 @@ import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
 import { type Network, NetworkProxy } from '#test/fixtures/network-proxy.ts';
-import { checkBooks, recordCount } from './camera-agent-process.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
+import { checkBooks } from './camera-agent-process.ts';
 import { startTestStack } from './start-stack.ts';
 
 /** The line between a camera agent and its broker; nothing else uses it. */

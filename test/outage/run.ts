@@ -11,6 +11,7 @@ import { type TopicTable, topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { balanceOf } from '#test/fixtures/balance-of.ts';
 import { spawnInference } from '#test/fixtures/inference-child.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
 import { startTestStack } from '#test/integration/start-stack.ts';
 import { judge, type Verdict } from '#test/referee/java.ts';
 import { type Holding, holdingOf } from '#test/soak/process-watch.ts';
@@ -131,11 +132,6 @@ async function watch(
     say(`${holding.minutes.toFixed(1)} min: agent ${memoryMiB.toFixed(0)} MiB, ${files} files`);
   }
   return holdings;
-}
-
-async function recordCount(broker: Broker, topic: string): Promise<number> {
-  const offsets = await broker.offsets(topic);
-  return offsets.reduce((sum, { low, high }) => sum + high - low, 0);
 }
 
 /** Transaction markers count as records, so this says "at least". The referee knows better. */

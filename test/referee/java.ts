@@ -18,10 +18,9 @@ export async function runJava(
   program: 'Referee' | 'Reference',
   args: readonly string[],
 ): Promise<{ readonly output: string; readonly code: number }> {
-  const guard = new Guard(silentLogger);
+  jarsFolder ??= findJars();
+  const jars = await jarsFolder;
   try {
-    const cache = readEnvironment().cacheDirectory;
-    const jars = await kafkaCache(cache, { clock: systemClock, logger: silentLogger, guard });
     const file = join(import.meta.dirname, `${program}.java`);
     const java = ['-cp', join(jars, 'lib', '*'), '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
     const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
@@ -34,6 +33,17 @@ export async function runJava(
     // An exit code other than 0 is an answer; anything else, that there was none.
     if (typeof code !== 'number' || !stdout) throw new Error(`${program}: ${stderr ?? error}`);
     return { output: stdout, code };
+  }
+}
+
+/** Looked for once: whoever is the first may have to download them. */
+let jarsFolder: Promise<string> | undefined;
+
+async function findJars(): Promise<string> {
+  const guard = new Guard(silentLogger);
+  try {
+    const cache = readEnvironment().cacheDirectory;
+    return await kafkaCache(cache, { clock: systemClock, logger: silentLogger, guard });
   } finally {
     await guard.close();
   }

@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Balance, type BalanceReport } from '#consumers/subscriber/balance.ts';
-import { BalanceFeed } from '#consumers/subscriber/balance-feed.ts';
-import { readToEnd } from '#consumers/subscriber/read-to-end.ts';
+import type { BalanceReport } from '#consumers/subscriber/balance.ts';
+import { readBalance } from '#consumers/subscriber/read-balance.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { TASKS } from '#schemas/result.ts';
-import { type TopicTable, topicSpecs, topicTable } from '#schemas/topics.ts';
+import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import type { TinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { Cluster } from './broker/cluster.ts';
 import { connectTo } from './broker/fake-broker.ts';
@@ -196,26 +195,14 @@ export class World {
   async #balance(): Promise<BalanceReport> {
     const { cluster, topics, tiny, time, random } = this.#around;
     const host = new Host('balance', time);
-    const sum = new Balance({ heads: TASKS });
-    const feed = new BalanceFeed(sum, topics, tiny.framing);
-    const results = resultTopics(topics);
-    await readToEnd({
+    return readBalance({
       broker: connectTo(cluster, host, random.fork('balance')),
-      topics: [topics.status.name, ...results, topics.deadLetters.name, topics.frames.name],
-      transactional: new Set([...results, topics.deadLetters.name]),
-      clock: host.clock,
-      stopping: new AbortController().signal,
-      onTrimmed: () => undefined,
-      onRecord: async (record) => void (await feed.enter(record)),
+      ...{ topics, framing: tiny.framing, heads: TASKS },
+      ...{ clock: host.clock, stopping: new AbortController().signal },
     });
-    return sum.report();
   }
 }
 
 function pick(counts: Readonly<Record<string, number>>, names: readonly string[]) {
   return Object.fromEntries(names.map((name) => [name, counts[name] ?? 0]));
-}
-
-function resultTopics(topics: TopicTable): string[] {
-  return TASKS.map((task) => topics.results[task].name);
 }
