@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { LIMITS } from '#runtime/limits.ts';
 import type { EngineChannel, FromEngine } from './engine-protocol.ts';
 
 const PROGRAM = fileURLToPath(new URL('./engine-process.ts', import.meta.url));
@@ -10,8 +11,11 @@ const PROGRAM = fileURLToPath(new URL('./engine-process.ts', import.meta.url));
  * a crash in native code must not take the Kafka client with it.
  */
 export function forkEngine(): EngineChannel {
-  // "advanced" keeps typed arrays as they are.
-  const child = fork(PROGRAM, { serialization: 'advanced', execArgv: [] });
+  const child = fork(PROGRAM, {
+    // "advanced" keeps typed arrays as they are.
+    serialization: 'advanced',
+    execArgv: [`--max-semi-space-size=${LIMITS.engineSemiSpaceMiB}`],
+  });
   return {
     send(message) {
       // A failed write means that the process is going; its exit tells the rest.

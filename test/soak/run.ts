@@ -67,7 +67,9 @@ export async function runSoak(
     while (!consumer.output().includes('consumer-started')) await systemClock.sleep(50);
     const cancel = systemClock.every(SAMPLE_MS, sample);
     while (minutesNow() < options.minutes) {
-      await fleet.write(producer, Math.round((options.framesPerSecond * ROUND_MS) / 1000));
+      // By the clock and not by rounds: a write takes time as well.
+      const due = Math.floor(minutesNow() * 60 * options.framesPerSecond);
+      await fleet.write(producer, due - fleet.written);
       fleet.change(Math.floor(minutesNow() * 60));
       await systemClock.sleep(ROUND_MS);
     }
