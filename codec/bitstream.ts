@@ -39,7 +39,7 @@ export type TableLookup = (tableHash: string) => CodingTables | undefined;
 /** A bitstream whose header is checked and whose symbols are still to be decoded. */
 export interface OpenBitstream {
   readonly header: BitstreamHeader;
-  /** All zeros until `decodeOpened`. */
+  /** Without meaning until `decodeOpened`. */
   readonly latent: Latent;
   readonly runs: readonly CodedRun[];
 }
@@ -104,13 +104,25 @@ export function decodePrefix(
   return { ...opened, channelsDecoded };
 }
 
-/** All that can be refused without decoding is refused here. */
+/** All that can be refused without decoding is refused here, and no memory taken for symbols. */
+export function checkBitstream(
+  bitstream: Uint8Array,
+  lookup: TableLookup,
+  expected?: LatentShape,
+): BitstreamHeader {
+  const container = parseContainer(bitstream);
+  checkContainer(container, lookup, expected);
+  return container.header;
+}
+
+/** Checked likewise; its symbols will be in `symbols` where a caller has a place for them. */
 export function openBitstream(
   bitstream: Uint8Array,
   lookup: TableLookup,
   expected?: LatentShape,
+  symbols?: Int32Array,
 ): OpenBitstream {
-  return openContainer(parseContainer(bitstream), lookup, expected);
+  return openContainer(parseContainer(bitstream), lookup, expected, symbols);
 }
 
 /**
@@ -143,27 +155,42 @@ export function parseContainer(bitstream: Uint8Array, { isPrefix = false } = {})
 }
 
 function openContainer(
-  { header, chunks }: Container,
+  container: Container,
   lookup: TableLookup,
   expected: LatentShape | undefined,
+  symbols?: Int32Array,
 ): OpenBitstream {
-  const { channels, height, width, tableHash } = header;
+  const tables = checkContainer(container, lookup, expected);
+  const { header, chunks } = container;
+  const { channels, height, width } = header;
+  const count = symbolCount(header);
+  const all = symbols ?? new Int32Array(count);
+  assert(all.length === count, 'there is a place for each symbol');
+  const planeSize = height * width;
+  let first = 0;
+  const runs = chunks.map(({ channelCount, payload }): CodedRun => {
+    const own = all.subarray(first * planeSize, (first + channelCount) * planeSize);
+    const choice = { kind: 'planes', first, planeSize } as const;
+    first += channelCount;
+    return { symbols: own, tables, choice, payload };
+  });
+  return { header, latent: { channels, height, width, symbols: all }, runs };
+}
+
+/** The tables that it was coded with. */
+function checkContainer(
+  { header }: Container,
+  lookup: TableLookup,
+  expected: LatentShape | undefined,
+): CodingTables {
+  const { height, width, tableHash } = header;
   const tables = lookup(tableHash);
   if (tables === undefined) throw tablesUnknown(tableHash);
   if (header.side !== undefined) throw malformed('it has a side latent, its tables know of none');
   checkShape(header, { channels: tables.count, height, width }, 'table set');
   if (expected !== undefined) checkShape(header, expected, 'bundle');
   refuseInter(header);
-  const symbols = new Int32Array(symbolCount(header));
-  const planeSize = height * width;
-  let first = 0;
-  const runs = chunks.map(({ channelCount, payload }): CodedRun => {
-    const own = symbols.subarray(first * planeSize, (first + channelCount) * planeSize);
-    const choice = { kind: 'planes', first, planeSize } as const;
-    first += channelCount;
-    return { symbols: own, tables, choice, payload };
-  });
-  return { header, latent: { channels, height, width, symbols }, runs };
+  return tables;
 }
 
 /** `chunkCount` parts of the channels, as equal as can be, in order. */

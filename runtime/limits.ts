@@ -91,9 +91,8 @@ export const LIMITS = {
   batchBytesMax: 32 * 1024 * 1024,
   /** Batches given to the engine process: one runs while the next travels. */
   batchesInEngineMax: 2,
-  /** Decoded frames waiting for a batch; a latent is fifty times its bitstream. */
-  decodedFramesMax: 16,
-  decodedBytesMax: 64 * 1024 * 1024,
+  /** Frames whose records are parsed, waiting for a batch. */
+  parsedFramesMax: 16,
   /** Records that one transaction writes to one topic: they become one Kafka batch. */
   transactionBytesPerTopicMax: 768 * 1024,
   /** The broker's `offset.metadata.max.bytes` is 4096. */
@@ -276,11 +275,7 @@ assert(
     LIMITS.transactionBytesPerTopicMax + 64 * 1024 <= LIMITS.messageBytesMax,
   'a transaction must hold any one outcome, and its batch must fit in a message',
 );
-assert(
-  LIMITS.batchFramesMax <= LIMITS.decodedFramesMax &&
-    LIMITS.batchBytesMax <= LIMITS.decodedBytesMax,
-  'a whole batch must be able to wait',
-);
+assert(LIMITS.batchFramesMax <= LIMITS.parsedFramesMax, 'a whole batch must be able to wait');
 assert(
   2 * LIMITS.heartbeatIntervalMs < LIMITS.fencedGraceMs,
   'two heartbeats must fit in the time in which a fenced process hears of a rebalance',

@@ -2,14 +2,14 @@ import type { Bundle } from '#models/bundle.ts';
 import type { Broker } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Tracer } from '#runtime/trace.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { Batcher } from './batch.ts';
 import { Committer } from './commit.ts';
 import { deadLetterOutcome } from './dead-letter.ts';
-import { runDecode } from './decode.ts';
-import type { DecodedFrame } from './decoded-frame.ts';
+import { blankFrame } from './decode.ts';
 import type { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
 import type { EngineChannel } from './engine-protocol.ts';
@@ -17,6 +17,8 @@ import { FaultLog } from './fault-log.ts';
 import { Fetch } from './fetch.ts';
 import { runInfer } from './infer.ts';
 import { Overload } from './overload.ts';
+import { runParse } from './parse.ts';
+import type { ParsedFrame } from './parsed-frame.ts';
 import { Pipeline } from './pipeline.ts';
 import { type FrameFindings, resultsOutcome } from './publish.ts';
 import type { InferenceSettings } from './settings.ts';
@@ -70,20 +72,21 @@ export function assemble(parts: Parts): Pipeline {
   const { heads } = settings.engine;
   const overload = new Overload({ ...parts, settings: settings.overload, heads });
   const publishing = { bundle, heads, framing, topics, tracer };
-  const publish = (frame: DecodedFrame, found: FrameFindings) =>
+  const publish = (frame: ParsedFrame, found: FrameFindings) =>
     resultsOutcome(frame, found, publishing);
-  const skip = (frame: DecodedFrame) =>
+  const skip = (frame: ParsedFrame) =>
     publish(frame, { findings: [], intervals: [], traceparent: frame.traceparent });
   return new Pipeline(
     {
       fetch: new Fetch(consumer, { ...parts, topic, serve: (lane) => commit.serve(lane) }),
-      decode: (from, to) => runDecode(from, to, { ...parts, deadLetter, overload, skip }),
-      batch: new Batcher(settings.batchFramesMax, clock, parts.telemetry),
+      parse: (from, to) => runParse(from, to, { ...parts, deadLetter, overload, skip }),
+      batch: new Batcher(batchFramesMax(settings, bundle), clock, parts.telemetry),
       infer: (from, engine) =>
         runInfer(from, {
           ...parts,
           engine,
           overload,
+          blank: () => blankFrame(bundle),
           deadLetter,
           publish,
         }),
@@ -92,5 +95,15 @@ export function assemble(parts: Parts): Pipeline {
       consumer,
     },
     clock,
+  );
+}
+
+/** As many as the setting says, but their latents must not take more than a batch may. */
+function batchFramesMax(settings: InferenceSettings, bundle: Bundle): number {
+  const { channels, height, width } = bundle.latentShape();
+  const latentBytes = channels * height * width * Int32Array.BYTES_PER_ELEMENT;
+  return Math.max(
+    1,
+    Math.min(settings.batchFramesMax, Math.floor(LIMITS.batchBytesMax / latentBytes)),
   );
 }

@@ -1,62 +1,64 @@
 import { assert } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import type { DecodedFrame } from './decoded-frame.ts';
+import type { ParsedFrame } from './parsed-frame.ts';
 import { Signal } from './signal.ts';
 import type { CloseReason, Telemetry } from './telemetry.ts';
 
 export interface Batch {
-  readonly frames: readonly DecodedFrame[];
+  readonly frames: readonly ParsedFrame[];
   readonly reason: CloseReason;
 }
 
 interface Waiting {
-  readonly frame: DecodedFrame;
-  readonly bytes: number;
+  readonly frame: ParsedFrame;
   readonly sinceMs: number;
 }
 
 /**
- * Puts decoded frames of all partitions together. The engine pulls: while it is busy frames gather,
- * up to a whole batch; when it is free a batch is closed as soon as it is full, or as soon as its
- * oldest frame is `batchAgeMsMax` old, so a lone frame never waits longer than that.
+ * Puts frames of all partitions together. The engine pulls, in as many loops as it takes batches at
+ * once, and that decides the size: while it is idle a frame goes at once, alone if need be; while
+ * it is busy frames gather, up to a whole batch or until the oldest is `batchAgeMsMax` old, which
+ * then travels while the one before is computed. So batches grow with the load, and no frame waits
+ * for companions while the device does nothing.
  */
 export class Batcher {
   readonly #clock: Clock;
   readonly #telemetry: Telemetry;
   readonly #framesMax: number;
   #waiting: Waiting[] = [];
-  #bytes = 0;
   #isClosed = false;
-  readonly #filled = new Signal();
+  readonly #changed = new Signal();
   readonly #emptied = new Signal();
   /** Several loops pull; they take turns, so that one batch is not torn into two. */
   #turn: Promise<unknown> = Promise.resolve();
+  #pulling = 0;
 
   constructor(framesMax: number, clock: Clock, telemetry: Telemetry) {
-    assert(framesMax <= LIMITS.decodedFramesMax, 'a whole batch must be able to wait');
+    assert(framesMax <= LIMITS.parsedFramesMax, 'a whole batch must be able to wait');
     this.#framesMax = framesMax;
     this.#clock = clock;
     this.#telemetry = telemetry;
-    telemetry.gauge('frames-decoded-waiting', () => this.#waiting.length);
+    telemetry.gauge('frames-parsed-waiting', () => this.#waiting.length);
   }
 
-  push(frame: DecodedFrame): void {
-    const bytes = frame.latent.symbols.byteLength;
-    this.#waiting.push({ frame, bytes, sinceMs: this.#clock.monotonicMs() });
-    this.#bytes += bytes;
-    this.#filled.raise();
+  push(frame: ParsedFrame): void {
+    this.#waiting.push({ frame, sinceMs: this.#clock.monotonicMs() });
+    this.#changed.raise();
   }
 
-  /** How many frames may be decoded; waits until it is one at least. */
-  async room(): Promise<number> {
-    while (this.#isFull() && !this.#isClosed) await this.#emptied.wait();
-    return Math.max(1, LIMITS.decodedFramesMax - this.#waiting.length);
+  /** Resolves when another frame may be parsed. */
+  async room(): Promise<void> {
+    while (this.#waiting.length >= LIMITS.parsedFramesMax && !this.#isClosed) {
+      await this.#emptied.wait();
+    }
   }
 
   /** The next batch; undefined when closed and empty. */
   next(): Promise<Batch | undefined> {
-    const batch = this.#turn.then(() => this.#take());
+    this.#pulling++;
+    this.#changed.raise();
+    const batch = this.#turn.then(() => this.#take()).finally(() => this.#pulling--);
     this.#turn = batch;
     return batch;
   }
@@ -64,12 +66,8 @@ export class Batcher {
   /** No more frames will come: what waits is handed out at once. */
   close(): void {
     this.#isClosed = true;
-    this.#filled.raise();
+    this.#changed.raise();
     this.#emptied.raise();
-  }
-
-  #isFull(): boolean {
-    return this.#waiting.length >= LIMITS.decodedFramesMax || this.#bytes >= LIMITS.decodedBytesMax;
   }
 
   async #take(): Promise<Batch | undefined> {
@@ -78,35 +76,21 @@ export class Batcher {
       const [oldest] = this.#waiting;
       if (oldest === undefined) {
         if (this.#isClosed) return undefined;
-        await this.#filled.wait();
+        await this.#changed.wait();
         continue;
       }
-      const { count, isFullByBytes } = this.#fitting();
+      const count = Math.min(this.#waiting.length, this.#framesMax);
       const waitMs = oldest.sinceMs + LIMITS.batchAgeMsMax - this.#clock.monotonicMs();
-      if (isFullByBytes) return this.#close(count, 'bytes');
       if (count === this.#framesMax) return this.#close(count, 'count');
       if (this.#isClosed) return this.#close(count, 'drain');
+      if (this.#pulling === LIMITS.batchesInEngineMax) return this.#close(count, 'idle');
       if (waitMs <= 0) return this.#close(count, 'age');
-      await this.#filled.wait({ clock: this.#clock, ms: waitMs });
+      await this.#changed.wait({ clock: this.#clock, ms: waitMs });
     }
-  }
-
-  /** How many of the frames that wait fit in one batch; at least one does. */
-  #fitting(): { count: number; isFullByBytes: boolean } {
-    let bytes = 0;
-    let count = 0;
-    for (const waiting of this.#waiting) {
-      if (count === this.#framesMax) break;
-      bytes += waiting.bytes;
-      if (count > 0 && bytes > LIMITS.batchBytesMax) return { count, isFullByBytes: true };
-      count++;
-    }
-    return { count, isFullByBytes: bytes >= LIMITS.batchBytesMax };
   }
 
   #close(count: number, reason: CloseReason): Batch {
     const taken = this.#waiting.splice(0, count);
-    for (const { bytes } of taken) this.#bytes -= bytes;
     this.#emptied.raise();
     this.#telemetry.count(`batch-closed-${reason}`);
     this.#telemetry.count('batch-frames', count);
@@ -118,7 +102,6 @@ export class Batcher {
     const kept = this.#waiting.filter(({ frame }) => !frame.delivery.isDropped);
     if (kept.length === this.#waiting.length) return;
     this.#waiting = kept;
-    this.#bytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#emptied.raise();
   }
 }

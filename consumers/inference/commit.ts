@@ -9,37 +9,64 @@ import type { Delivery } from './delivery.ts';
 import type { Lane } from './lane.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** What one transaction commits: the first `count` deliveries of a lane. */
-export interface Prefix {
-  readonly count: number;
-  readonly records: readonly OutgoingRecord[];
-  readonly nextOffset: number;
-}
-
 /**
- * The longest settled beginning of the deliveries that fits in one transaction: offsets may be
+ * The longest settled beginning of a lane's deliveries that fits in one transaction: offsets may be
  * committed only in order, whatever order the results came in. Kafka puts the records that one
  * transaction writes to one partition into one batch, and a batch may not exceed
  * `max.message.bytes`; all results of a lane go to the same partition number, so bytes are counted
- * per topic.
+ * per topic. It grows as deliveries settle, so that each is looked at once.
  */
-export function settledPrefix(deliveries: readonly Delivery[]): Prefix | undefined {
-  const bytesOfTopic = new Map<string, number>();
-  const records: OutgoingRecord[] = [];
-  let count = 0;
-  let nextOffset = 0;
-  for (const { record, outcome } of deliveries) {
-    if (outcome === undefined || count === LIMITS.transactionRecordsMax) break;
-    for (const { topic, value } of outcome.records) {
-      bytesOfTopic.set(topic, (bytesOfTopic.get(topic) ?? 0) + value.length);
-    }
-    const bytesMax = Math.max(0, ...bytesOfTopic.values());
-    if (count > 0 && bytesMax > LIMITS.transactionBytesPerTopicMax) break;
-    records.push(...outcome.records);
-    count++;
-    nextOffset = record.offset + 1;
+export class SettledPrefix {
+  readonly records: OutgoingRecord[] = [];
+  readonly #bytesOfTopic = new Map<string, number>();
+  #count = 0;
+  #nextOffset = 0;
+  #isFull = false;
+
+  /** How many deliveries. */
+  get count(): number {
+    return this.#count;
   }
-  return count === 0 ? undefined : { count, records, nextOffset };
+
+  get nextOffset(): number {
+    return this.#nextOffset;
+  }
+
+  /** The next delivery is settled too, and does not fit. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Takes in what was settled since; the deliveries that it holds are still the first. */
+  extend(deliveries: readonly Delivery[]): void {
+    while (!this.#isFull) {
+      const delivery = deliveries[this.#count];
+      if (delivery?.outcome === undefined) return;
+      const { records } = delivery.outcome;
+      this.#isFull = !this.#fits(records);
+      if (this.#isFull) return;
+      for (const { topic, value } of records) {
+        this.#bytesOfTopic.set(topic, this.#bytesOf(topic) + value.length);
+      }
+      this.records.push(...records);
+      this.#count++;
+      this.#nextOffset = delivery.record.offset + 1;
+    }
+  }
+
+  /** The first one always does. An outcome has one record for a topic. */
+  #fits(records: readonly OutgoingRecord[]): boolean {
+    if (this.#count === 0) return true;
+    if (this.#count === LIMITS.transactionRecordsMax) return false;
+    return records.every(
+      ({ topic, value }) =>
+        this.#bytesOf(topic) + value.length <= LIMITS.transactionBytesPerTopicMax,
+    );
+  }
+
+  #bytesOf(topic: string): number {
+    return this.#bytesOfTopic.get(topic) ?? 0;
+  }
 }
 
 export interface CommitOptions {
@@ -94,6 +121,8 @@ class LaneServer {
   readonly #options: CommitOptions;
   readonly #logger: Logger;
   #transactor: Transactor | undefined;
+  /** What the next transaction commits. */
+  #prefix = new SettledPrefix();
   #committedMs: number;
   #fencedCount = 0;
 
@@ -146,6 +175,8 @@ class LaneServer {
       const note = this.#transactor.note;
       const memory = note === undefined ? undefined : FrameMemory.fromNote(note);
       this.#lane.open(position, memory);
+      // What a commit of unknown outcome had written is not there any more.
+      this.#prefix = new SettledPrefix();
     } finally {
       stopWatching();
     }
@@ -154,16 +185,18 @@ class LaneServer {
   /** Commits when a transaction is full, when it is time, or when nothing more is under way. */
   async #commitWhenDue(): Promise<void> {
     const { clock, intervalMs } = this.#options;
-    const prefix = settledPrefix(this.#lane.deliveries);
-    if (prefix === undefined) return this.#lane.changed.wait();
-    const isFull = this.#lane.deliveries[prefix.count]?.outcome !== undefined;
-    const isIdle = prefix.count === this.#lane.deliveries.length;
+    const { deliveries } = this.#lane;
+    const prefix = this.#prefix;
+    prefix.extend(deliveries);
+    if (prefix.count === 0) return this.#lane.changed.wait();
+    const isIdle = prefix.count === deliveries.length;
     const waitMs = this.#committedMs + intervalMs - clock.monotonicMs();
-    if (!isFull && !isIdle && waitMs > 0) return this.#lane.changed.wait({ clock, ms: waitMs });
+    if (!prefix.isFull && !isIdle && waitMs > 0)
+      return this.#lane.changed.wait({ clock, ms: waitMs });
     await this.#commit(prefix);
   }
 
-  async #commit(prefix: Prefix): Promise<void> {
+  async #commit(prefix: SettledPrefix): Promise<void> {
     const { clock, telemetry } = this.#options;
     const memory = this.#lane.memory.copy();
     for (const delivery of this.#lane.deliveries.slice(0, prefix.count)) {
@@ -172,6 +205,7 @@ class LaneServer {
     const note = memory.toNote(LIMITS.positionNoteBytesMax);
     const startMs = clock.monotonicMs();
     await defined(this.#transactor, 'transactor').commit(prefix.records, prefix.nextOffset, note);
+    this.#prefix = new SettledPrefix();
     this.#committedMs = clock.monotonicMs();
     telemetry.count('transactions');
     telemetry.count('transaction-ms', this.#committedMs - startMs);

@@ -27,7 +27,7 @@ const REDRIVEN_MARK = 'r';
  * A letter is redriven once at most, in a transaction (consumers/dead-letters/settle.ts), so as a
  * rule nothing has to be left out. The exception: the agent wrote a frame twice, nobody could read
  * either copy, and both letters are redriven. So redriven frames are remembered one by one, from
- * when they are decoded; one that becomes a dead letter again is forgotten, since that letter may
+ * when they are parsed; one that becomes a dead letter again is forgotten, since that letter may
  * be redriven.
  */
 export class FrameMemory {

@@ -1,151 +1,95 @@
+import { Worker } from 'node:worker_threads';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
-import type { Head as HeadSpec } from '#models/manifest.ts';
-import { type OnnxSession, openSession, type Tensor } from '#models/session.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { codeOf, describeError, HalfsightError } from '#runtime/errors.ts';
-import { LIMITS } from '#runtime/limits.ts';
+import { describeError } from '#runtime/errors.ts';
+import { decodeBatch } from './decode.ts';
 import type {
   BatchOutput,
-  EngineBatch,
-  EngineSettings,
   FromEngine,
+  FromEngineThread,
   Interval,
+  ModelOutput,
+  Refusal,
   ToEngine,
+  ToEngineThread,
 } from './engine-protocol.ts';
-import type { Finding, FrameGeometry, Head } from './heads/head.ts';
-import { HEADS } from './heads/table.ts';
 
 /**
- * The engine process: holds the ONNX sessions of the body and the active heads, and runs one batch
- * at a time. Output tensors are read here, where they are, so that only findings cross the pipe.
+ * The engine process: decodes the bitstreams of a batch while its thread runs the models on the
+ * batch before, so that the device finds its input in place. The models have a thread of their own
+ * because ONNX Runtime blocks the one that calls it.
  */
-
-interface Model {
-  readonly bundle: Bundle;
-  readonly body: OnnxSession;
-  readonly heads: readonly { readonly spec: HeadSpec; readonly session: OnnxSession }[];
-}
-
-async function openModel(settings: EngineSettings): Promise<Model> {
-  const bundle = await loadBundle(settings.bundleDirectory);
-  const open = (file: string) => openSession(bundle.path(file), settings);
-  const body = await open(bundle.manifest.body.file);
-  const heads = [];
-  for (const task of settings.heads) {
-    const spec = defined(
-      bundle.manifest.heads.find((head) => head.task === task),
-      `head ${task}`,
-    );
-    heads.push({ spec, session: await open(spec.file) });
-  }
-  return { bundle, body, heads };
-}
-
-/**
- * Runs latents of zeros, so that a model that does not fit its manifest is found at start and the
- * first frame does not pay for the first run. TensorRT builds an engine for each new shape:
- * minutes.
- */
-async function warmUp(model: Model, { provider }: EngineSettings): Promise<void> {
-  const { input } = model.bundle.manifest;
-  const { channels, height, width } = model.bundle.latentShape();
-  const content = { x: 0, y: 0, width: input.width, height: input.height };
-  const geometry = { inputWidth: input.width, inputHeight: input.height, content };
-  const counts = provider === 'cpu' ? [1] : [1, LIMITS.batchFramesMax];
-  for (const count of counts) {
-    const symbols = new Int32Array(count * channels * height * width);
-    const ratePoints = new Array<number>(count).fill(0);
-    const geometries = new Array<FrameGeometry>(count).fill(geometry);
-    await runBatch(model, { symbols, channels, height, width, ratePoints, geometries });
-  }
-}
-
-async function runBatch(model: Model, batch: EngineBatch): Promise<BatchOutput> {
-  const { manifest } = model.bundle;
-  const startUs = systemClock.nowUs();
-  const features = await model.body.run(bodyFeeds(manifest.body, batch));
-  const body = { startUs, endUs: systemClock.nowUs() };
-  const feeds = { ...features, content: contentTensor(batch.geometries) };
-  const findings: Finding[][] = batch.geometries.map(() => []);
-  const heads: Interval[] = [];
-  for (const { spec, session } of model.heads) {
-    if (batch.heads?.includes(spec.task) === false) continue;
-    const headStartUs = systemClock.nowUs();
-    const tensors = await session.run(feeds);
-    const outputs = { spec, labels: model.bundle.labels(spec), tensors };
-    // The table's row for a task takes the specification of that task; TypeScript cannot see it.
-    const head = HEADS[spec.task] as Head<HeadSpec>;
-    for (const [index, geometry] of batch.geometries.entries()) {
-      findings[index]?.push(head.read(outputs, index, geometry));
-    }
-    heads.push({ startUs: headStartUs, endUs: systemClock.nowUs() });
-  }
-  return { findings, body, heads };
-}
-
-function bodyFeeds(
-  names: { readonly latent: string; readonly ratePoint: string },
-  { symbols, channels, height, width, ratePoints }: EngineBatch,
-): Record<string, Tensor> {
-  const data = symbols instanceof Int32Array ? symbols : Int32Array.from(symbols);
-  const count = ratePoints.length;
-  return {
-    [names.latent]: { data, dims: [count, channels, height, width] },
-    [names.ratePoint]: { data: BigInt64Array.from(ratePoints, BigInt), dims: [count] },
-  };
-}
-
-/** [N, 4]: x0, y0, x1, y1 of the picture inside the input, as fractions of the input. */
-function contentTensor(geometries: readonly FrameGeometry[]): Tensor {
-  const corners = geometries.flatMap(({ content, inputWidth, inputHeight }) => [
-    content.x / inputWidth,
-    content.y / inputHeight,
-    (content.x + content.width) / inputWidth,
-    (content.y + content.height) / inputHeight,
-  ]);
-  return { data: Float32Array.from(corners), dims: [geometries.length, 4] };
-}
-
-let model: Model | undefined;
+const thread = new Worker(new URL('./engine-thread.ts', import.meta.url));
+/** Its tables; the thread reads the models. */
+let bundle: Bundle | undefined;
+/** Memory of batches that are done, for those to come: new pages cost more than the decoding. */
+const spares: ArrayBuffer[] = [];
+const underWay = new Map<
+  number,
+  { refusals: readonly (Refusal | undefined)[]; decode: Interval }
+>();
 
 async function answer(message: ToEngine): Promise<void> {
   switch (message.kind) {
     case 'open':
-      model = await openModel(message.settings);
-      await warmUp(model, message.settings);
-      return say({ kind: 'ready' });
+      ask(message);
+      // What is wrong with it the thread says.
+      bundle = await loadBundle(message.settings.bundleDirectory).catch(() => undefined);
+      return;
     case 'run': {
       const { id } = message;
+      const startUs = systemClock.nowUs();
       try {
-        say({ kind: 'done', id, output: await runBatch(defined(model, 'model'), message.batch) });
+        const known = defined(bundle, 'bundle');
+        const { batch, refusals } = decodeBatch(message.batch, known, spares.pop());
+        underWay.set(id, { refusals, decode: { startUs, endUs: systemClock.nowUs() } });
+        ask({ kind: 'run', id, batch }, [batch.symbols.buffer]);
       } catch (error) {
         say({ kind: 'failed', id, message: describeError(error) });
       }
       return;
     }
     case 'close':
-      // Ending a process while a session runs aborts it; here none does, and all are released.
-      await model?.body.close();
-      for (const { session } of model?.heads ?? []) await session.close();
-      process.exit(0);
+      return ask(message);
   }
+}
+
+function onAnswer(message: FromEngineThread): void {
+  if (message.kind === 'done') {
+    spares.push(message.symbols);
+    say({ kind: 'done', id: message.id, output: outputOf(message.id, message.output) });
+  } else if (message.kind === 'closed') {
+    process.exit(0);
+  } else {
+    if (message.kind === 'failed') underWay.delete(message.id);
+    say(message);
+  }
+}
+
+function outputOf(id: number, { findings, body, heads }: ModelOutput): BatchOutput {
+  const { refusals, decode } = defined(underWay.get(id), `batch ${id}`);
+  underWay.delete(id);
+  const frames = findings.map((found, index) => {
+    const refusal = refusals[index];
+    return refusal === undefined ? { findings: found } : { refusal };
+  });
+  return { frames, decode, body, heads };
+}
+
+function ask(message: ToEngineThread, moved: ArrayBuffer[] = []): void {
+  thread.postMessage(message, moved);
 }
 
 function say(message: FromEngine): void {
   process.send?.(message);
 }
 
-function refuse(error: unknown): void {
-  const { message, advice } =
-    error instanceof HalfsightError ? error : { message: describeError(error), advice: undefined };
-  say({ kind: 'refused', code: codeOf(error) ?? 'inference-failed', message, advice });
-}
-
-// Messages are answered one after another, in order: sessions are not for two batches at once.
+thread.on('message', onAnswer);
+// In order: a batch may come while the bundle is read.
 let answered: Promise<void> = Promise.resolve();
 process.on('message', (message) => {
-  answered = answered.then(() => answer(message as ToEngine)).catch(refuse);
+  answered = answered.then(() => answer(message as ToEngine));
 });
 // The parent is gone. SIGKILL, because a session may be in the middle of a run.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));

@@ -11,16 +11,14 @@ export interface EngineSettings {
   readonly threads: number;
 }
 
-/** A batch on its way to the engine process. */
+/** A frame on its way to the engine process: kilobytes, where its latent has hundreds of them. */
+export interface EngineFrame {
+  readonly bitstream: Uint8Array;
+  readonly geometry: FrameGeometry;
+}
+
 export interface EngineBatch {
-  /** Latents one after another. Symbols nearly always fit in 16 bits, which halves the copying. */
-  readonly symbols: Int16Array | Int32Array;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** One entry per frame, in both. */
-  readonly ratePoints: readonly number[];
-  readonly geometries: readonly FrameGeometry[];
+  readonly frames: readonly EngineFrame[];
   /** Which of the active heads to run, in their order; absent: all. */
   readonly heads?: readonly Task[];
 }
@@ -31,12 +29,48 @@ export interface Interval {
   readonly endUs: number;
 }
 
+/** Why a frame's symbols could not be decoded, though its header and checksum are sound. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** By head that ran, in the order of the settings; or why there is nothing. */
+export type FrameOutput = { readonly findings: readonly Finding[] } | { readonly refusal: Refusal };
+
 export interface BatchOutput {
-  /** By frame, then by head that ran, in the order of the settings. */
-  readonly findings: readonly (readonly Finding[])[];
+  readonly frames: readonly FrameOutput[];
+  /** Of the entropy coder, for the whole batch. */
+  readonly decode: Interval;
   readonly body: Interval;
   /** By head that ran: the session and the reading of its output. */
   readonly heads: readonly Interval[];
+}
+
+interface Opening {
+  readonly kind: 'open';
+  readonly settings: EngineSettings;
+}
+
+interface Closing {
+  readonly kind: 'close';
+}
+
+interface Ready {
+  readonly kind: 'ready';
+}
+
+interface Refused {
+  readonly kind: 'refused';
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly advice: string | undefined;
+}
+
+interface Failed {
+  readonly kind: 'failed';
+  readonly id: number;
+  readonly message: string;
 }
 
 /**
@@ -45,20 +79,48 @@ export interface BatchOutput {
  *   open -> ready | refused         run -> done | failed         close -> exit 0
  */
 export type ToEngine =
-  | { readonly kind: 'open'; readonly settings: EngineSettings }
+  | Opening
   | { readonly kind: 'run'; readonly id: number; readonly batch: EngineBatch }
-  | { readonly kind: 'close' };
+  | Closing;
 
 export type FromEngine =
-  | { readonly kind: 'ready' }
-  | {
-      readonly kind: 'refused';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly advice: string | undefined;
-    }
+  | Ready
+  | Refused
   | { readonly kind: 'done'; readonly id: number; readonly output: BatchOutput }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string };
+  | Failed;
+
+/** A batch whose symbols are decoded, as the thread with the models gets it. */
+export interface DecodedBatch {
+  /** [N, channels, height, width]; its memory is moved to the thread, and back with the answer. */
+  readonly symbols: Int32Array<ArrayBuffer>;
+  /** One entry per frame, in both. */
+  readonly ratePoints: readonly number[];
+  readonly geometries: readonly FrameGeometry[];
+  readonly heads?: readonly Task[];
+}
+
+/** What the models said, frame by frame. */
+export interface ModelOutput extends Pick<BatchOutput, 'body' | 'heads'> {
+  readonly findings: readonly (readonly Finding[])[];
+}
+
+/** The same conversation, between the engine process and its thread. */
+export type ToEngineThread =
+  | Opening
+  | { readonly kind: 'run'; readonly id: number; readonly batch: DecodedBatch }
+  | Closing;
+
+export type FromEngineThread =
+  | Ready
+  | Refused
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly output: ModelOutput;
+      readonly symbols: ArrayBuffer;
+    }
+  | Failed
+  | { readonly kind: 'closed' };
 
 /** The parent's end of the pipe. */
 export interface EngineChannel {

@@ -31,7 +31,7 @@ export interface FetchedDelivery {
 
 /**
  * What comes from Kafka: one lane per assigned partition, filled without ever blocking the fetch
- * loop, emptied by decode in turn over the partitions, so that a partition with a long backlog does
+ * loop, emptied by parse in turn over the partitions, so that a partition with a long backlog does
  * not hold up the others. What is in flight is bounded by pausing partitions: all of them at the
  * byte limit of the process, a single one at its own limit of records.
  */
@@ -114,21 +114,19 @@ export class Fetch implements ConsumerHandlers {
     this.#options.onFailed(error);
   }
 
-  // ---- What decode calls -------------------------------------------------------------------
+  // ---- What parse calls --------------------------------------------------------------------
 
   /** The next record of any open lane, lanes taking turns; undefined once closed. */
   async next(): Promise<FetchedDelivery | undefined> {
     while (!this.#isClosed) {
-      const fetched = this.nextNow();
+      const fetched = this.#nextNow();
       if (fetched !== undefined) return fetched;
       await this.#work.wait();
     }
     return undefined;
   }
 
-  /** The same without waiting: undefined where there is none yet. */
-  nextNow(): FetchedDelivery | undefined {
-    if (this.#isClosed) return undefined;
+  #nextNow(): FetchedDelivery | undefined {
     const lanes = this.lanes;
     for (let step = 0; step < lanes.length; step++) {
       const index = (this.#turn + step) % lanes.length;

@@ -1,4 +1,3 @@
-import type { Latent } from '#codec/latent.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -6,18 +5,21 @@ import type { Logger } from '#runtime/log.ts';
 import type { Span, Tracer } from '#runtime/trace.ts';
 import type { Task } from '#schemas/result.ts';
 import type { Batch, Batcher } from './batch.ts';
-import type { DecodedFrame } from './decoded-frame.ts';
 import type { Delivery, Outcome } from './delivery.ts';
 import type { Engine } from './engine.ts';
-import type { BatchOutput, EngineBatch } from './engine-protocol.ts';
+import type { BatchOutput, EngineBatch, EngineFrame, Interval } from './engine-protocol.ts';
+import type { Finding } from './heads/head.ts';
 import type { Overload } from './overload.ts';
+import type { ParsedFrame } from './parsed-frame.ts';
 import type { FrameFindings } from './publish.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface InferOptions {
   readonly engine: Pick<Engine, 'run' | 'restart'>;
   readonly overload: Pick<Overload, 'headsFor'>;
-  readonly publish: (frame: DecodedFrame, found: FrameFindings) => Outcome;
+  /** A frame that every sound engine takes. */
+  readonly blank: () => EngineFrame;
+  readonly publish: (frame: ParsedFrame, found: FrameFindings) => Outcome;
   readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -27,8 +29,12 @@ export interface InferOptions {
 
 /** What came of one frame: findings, or the error of a frame that fails alone. */
 type Computed =
-  | { readonly output: BatchOutput; readonly index: number; readonly heads: readonly Task[] }
-  | { readonly error: unknown };
+  | {
+      readonly findings: readonly Finding[];
+      readonly output: BatchOutput;
+      readonly heads: readonly Task[];
+    }
+  | { readonly error: HalfsightError };
 
 /** Takes batches until there are no more. Rejects when the engine works for no frame at all. */
 export async function runInfer(batcher: Batcher, options: InferOptions): Promise<void> {
@@ -52,7 +58,7 @@ export async function inferBatch({ frames, reason }: Batch, options: InferOption
   }
 }
 
-function oldestMs(frames: readonly DecodedFrame[]): number {
+function oldestMs(frames: readonly ParsedFrame[]): number {
   return Math.min(...frames.map(({ delivery }) => delivery.record.timestampMs));
 }
 
@@ -61,7 +67,7 @@ function oldestMs(frames: readonly DecodedFrame[]): number {
  * twice is tried frame by frame, so that one bad frame costs its companions time and nothing else.
  */
 async function compute(
-  frames: readonly DecodedFrame[],
+  frames: readonly ParsedFrame[],
   heads: readonly Task[],
   options: InferOptions,
 ): Promise<(Computed | undefined)[]> {
@@ -71,7 +77,11 @@ async function compute(
     try {
       const output = await options.engine.run({ ...packBatch(frames), heads });
       countTimes(output, heads, options);
-      return frames.map((_, index) => ({ output, index, heads }));
+      return output.frames.map((frame) =>
+        'refusal' in frame
+          ? { error: new HalfsightError(frame.refusal.code, frame.refusal.message) }
+          : { findings: frame.findings, output, heads },
+      );
     } catch (error) {
       failures++;
       lastError = error;
@@ -80,7 +90,7 @@ async function compute(
     }
     if (failures < 2) continue;
     if (frames.length > 1) return computeOneByOne(frames, heads, options);
-    if (await isEngineSound(frames, options)) return [{ error: lastError }];
+    if (await isEngineSound(options)) return [{ error: asInferenceError(lastError) }];
     // Not the frame's fault: a driver or a device that is gone would else turn every frame that
     // comes into a dead letter.
     options.engine.restart();
@@ -93,7 +103,7 @@ async function compute(
 }
 
 async function computeOneByOne(
-  frames: readonly DecodedFrame[],
+  frames: readonly ParsedFrame[],
   heads: readonly Task[],
   options: InferOptions,
 ) {
@@ -102,14 +112,9 @@ async function computeOneByOne(
   return computed;
 }
 
-/** Whether a latent of zeros, which no model can object to, passes. */
-async function isEngineSound(frames: readonly DecodedFrame[], options: InferOptions) {
-  const [frame] = frames;
-  if (frame === undefined) return true;
-  const symbols = new Int32Array(frame.latent.symbols.length);
-  const probe: DecodedFrame = { ...frame, latent: { ...frame.latent, symbols } };
+async function isEngineSound({ engine, blank }: InferOptions): Promise<boolean> {
   try {
-    await options.engine.run(packBatch([probe]));
+    await engine.run({ frames: [blank()] });
     return true;
   } catch {
     return false;
@@ -117,15 +122,14 @@ async function isEngineSound(frames: readonly DecodedFrame[], options: InferOpti
 }
 
 function settle(
-  frame: DecodedFrame,
+  frame: ParsedFrame,
   computed: Computed,
   span: Span | undefined,
   options: InferOptions,
 ) {
   const { delivery } = frame;
   if ('error' in computed) {
-    const error = asInferenceError(computed.error);
-    delivery.settle(options.deadLetter(delivery, error));
+    delivery.settle(options.deadLetter(delivery, computed.error));
     return;
   }
   const found = findingsOf(frame, computed, span, options);
@@ -142,27 +146,33 @@ function asInferenceError(error: unknown): HalfsightError {
   return new HalfsightError('inference-failed', describeError(error), { cause: error });
 }
 
-/** One span per head below the frame's batch span, with the times that the engine measured. */
+/** One span per step below the frame's batch span, with the times that the engine measured. */
 function findingsOf(
-  frame: DecodedFrame,
-  { output, index, heads }: Exclude<Computed, { readonly error: unknown }>,
+  frame: ParsedFrame,
+  { findings, output, heads }: Exclude<Computed, { readonly error: unknown }>,
   span: Span | undefined,
   { tracer }: InferOptions,
 ): FrameFindings {
   const traceparent = span?.traceparent();
-  for (const [headIndex, task] of heads.entries()) {
-    const interval = output.heads[headIndex];
-    if (traceparent === undefined || interval === undefined) continue;
-    const options = { parent: traceparent, startTimeUs: interval.startUs };
-    tracer.start(`head ${task}`, options).end(interval.endUs);
+  if (traceparent !== undefined) {
+    for (const [name, { startUs, endUs }] of stepsOf(output, heads)) {
+      tracer.start(name, { parent: traceparent, startTimeUs: startUs }).end(endUs);
+    }
   }
-  const findings = output.findings[index] ?? [];
   return { findings, intervals: output.heads, traceparent: traceparent ?? frame.traceparent };
 }
 
+function stepsOf(output: BatchOutput, heads: readonly Task[]): [string, Interval][] {
+  const ran = output.heads.map((interval, index): [string, Interval] => [
+    `head ${heads[index]}`,
+    interval,
+  ]);
+  return [['decode', output.decode], ['body', output.body], ...ran];
+}
+
 /** For each sampled frame its own `batch` span, in its own trace, linked to its companions. */
-function startSpans(frames: readonly DecodedFrame[], reason: string, tracer: Tracer) {
-  return frames.map(({ traceparent, decodedTimeUs }) => {
+function startSpans(frames: readonly ParsedFrame[], reason: string, tracer: Tracer) {
+  return frames.map(({ traceparent, parsedTimeUs }) => {
     if (traceparent === undefined) return undefined;
     const links = frames
       .map((other) => other.traceparent)
@@ -175,7 +185,7 @@ function startSpans(frames: readonly DecodedFrame[], reason: string, tracer: Tra
       parent: traceparent,
       links,
       attributes,
-      startTimeUs: decodedTimeUs,
+      startTimeUs: parsedTimeUs,
     });
   });
 }
@@ -185,49 +195,23 @@ function countTimes(
   heads: readonly Task[],
   { telemetry }: InferOptions,
 ): void {
-  telemetry.count('body-ms', (output.body.endUs - output.body.startUs) / 1000);
+  telemetry.count('decode-ms', msOf(output.decode));
+  telemetry.count('body-ms', msOf(output.body));
   for (const [index, task] of heads.entries()) {
     const interval = output.heads[index];
-    if (interval === undefined) continue;
-    telemetry.count(`head-ms-${task}`, (interval.endUs - interval.startUs) / 1000);
+    if (interval !== undefined) telemetry.count(`head-ms-${task}`, msOf(interval));
   }
 }
 
-/** All latents of a process have the bundle's shape: decode refuses others. */
-export function packBatch(frames: readonly DecodedFrame[]): EngineBatch {
-  const latents = frames.map(({ latent }) => latent);
-  const { channels = 0, height = 0, width = 0 } = latents[0] ?? {};
+function msOf({ startUs, endUs }: Interval): number {
+  return (endUs - startUs) / 1000;
+}
+
+function packBatch(frames: readonly ParsedFrame[]): EngineBatch {
   return {
-    symbols: packNarrow(latents) ?? packWide(latents),
-    channels,
-    height,
-    width,
-    ratePoints: frames.map(({ frame }) => frame.ratePoint),
-    geometries: frames.map(({ frame: { inputWidth, inputHeight, content } }) => ({
-      inputWidth,
-      inputHeight,
-      content,
+    frames: frames.map(({ frame: { bitstream, inputWidth, inputHeight, content } }) => ({
+      bitstream,
+      geometry: { inputWidth, inputHeight, content },
     })),
   };
-}
-
-function packWide(latents: readonly Latent[]): Int32Array {
-  const size = latents[0]?.symbols.length ?? 0;
-  const packed = new Int32Array(size * latents.length);
-  for (const [index, { symbols }] of latents.entries()) packed.set(symbols, index * size);
-  return packed;
-}
-
-/** Undefined when a symbol does not fit in 16 bits. */
-function packNarrow(latents: readonly Latent[]): Int16Array | undefined {
-  const size = latents[0]?.symbols.length ?? 0;
-  const packed = new Int16Array(size * latents.length);
-  for (const [index, { symbols }] of latents.entries()) {
-    for (let at = 0; at < size; at++) {
-      const symbol = symbols[at] ?? 0;
-      packed[index * size + at] = symbol;
-      if (packed[index * size + at] !== symbol) return undefined;
-    }
-  }
-  return packed;
 }

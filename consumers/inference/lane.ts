@@ -13,7 +13,7 @@ export interface LaneOptions {
   readonly memory: FrameMemory;
   readonly telemetry: Telemetry;
   readonly nowUs: () => number;
-  /** Something can be decoded, or space became free. */
+  /** Something can be parsed, or space became free. */
   readonly onChange: () => void;
 }
 
@@ -28,8 +28,8 @@ export interface LaneOptions {
  * While acquiring, records wait. A dropped lane takes nothing, hands out nothing and commits
  * nothing; its partition, if it is still ours, has a new lane and is fetched again.
  *
- *   committed | uncommitted: settled or not, all handed to decode | waiting for decode
- *             ^ first delivery                                    ^ decodeIndex
+ *   committed | uncommitted: settled or not, all handed to parse | waiting for parse
+ *             ^ first delivery                                   ^ parseIndex
  */
 export class Lane {
   readonly partition: number;
@@ -37,11 +37,11 @@ export class Lane {
   /** Wakes the commit loop. */
   readonly changed = new Signal();
   readonly #options: LaneOptions;
-  /** Frames up to the committed position, and up to the last decoded record. */
+  /** Frames up to the committed position, and up to the last parsed record. */
   #committed: FrameMemory;
-  #decoded: FrameMemory;
+  #parsed: FrameMemory;
   #deliveries: Delivery[] = [];
-  #decodeIndex = 0;
+  #parseIndex = 0;
   #bytes = 0;
   #offsetLast = -1;
   #position: number | undefined;
@@ -54,7 +54,7 @@ export class Lane {
     this.generation = options.generation;
     this.#options = options;
     this.#committed = options.memory;
-    this.#decoded = options.memory.copy();
+    this.#parsed = options.memory.copy();
   }
 
   get isDropped(): boolean {
@@ -103,32 +103,32 @@ export class Lane {
   open(position: number | undefined, memory: FrameMemory | undefined): void {
     if (this.#state === 'dropped') return;
     if (memory !== undefined) this.#committed = memory;
-    if (this.#state === 'acquiring') this.#decoded = this.#committed.copy();
+    if (this.#state === 'acquiring') this.#parsed = this.#committed.copy();
     this.#state = 'open';
     this.#position = position;
     if (position !== undefined) this.#dropBelow(position);
     this.#options.onChange();
   }
 
-  /** The next record to decode. */
+  /** The next record to parse. */
   next(): Delivery | undefined {
     if (this.#state !== 'open' || this.#isDraining) return undefined;
-    const delivery = this.#deliveries[this.#decodeIndex];
-    if (delivery !== undefined) this.#decodeIndex++;
+    const delivery = this.#deliveries[this.#parseIndex];
+    if (delivery !== undefined) this.#parseIndex++;
     return delivery;
   }
 
   /** False when this frame was processed before; asked once per record, in offset order. */
   admit(identity: FrameIdentity, redrives = 0): boolean {
-    if (this.#decoded.has(identity, redrives)) return false;
-    this.#decoded.add(identity, redrives);
+    if (this.#parsed.has(identity, redrives)) return false;
+    this.#parsed.add(identity, redrives);
     return true;
   }
 
   /** The first `count` deliveries are committed. */
   commit(count: number): void {
     const committed = this.#deliveries.slice(0, count);
-    assert(committed.length === count && count <= this.#decodeIndex, 'committed what is not there');
+    assert(committed.length === count && count <= this.#parseIndex, 'committed what is not there');
     for (const delivery of committed) {
       const { outcome, bytes } = delivery;
       assert(outcome !== undefined, 'committed what is not settled');
@@ -140,17 +140,17 @@ export class Lane {
     const last = committed[count - 1];
     if (last !== undefined) this.#position = last.record.offset + 1;
     this.#deliveries = this.#deliveries.slice(count);
-    this.#decodeIndex -= count;
+    this.#parseIndex -= count;
     this.#options.onChange();
   }
 
   /**
-   * Lets go of what is not being decoded yet (its next owner fetches it again) and takes no more,
+   * Lets go of what is not being parsed yet (its next owner fetches it again) and takes no more,
    * so that the lane runs empty in the time of what is under way.
    */
   drain(): void {
     this.#isDraining = true;
-    this.#discard(this.#decodeIndex);
+    this.#discard(this.#parseIndex);
     this.changed.raise();
   }
 
@@ -158,7 +158,7 @@ export class Lane {
     if (this.#state === 'dropped') return;
     this.#state = 'dropped';
     this.#discard(0);
-    this.#decodeIndex = 0;
+    this.#parseIndex = 0;
     this.changed.raise();
     for (const watcher of this.#dropWatchers) watcher();
   }
@@ -188,7 +188,7 @@ export class Lane {
     this.#committed.addSettled(delivery);
     const { identity, redrives } = delivery;
     if (identity === undefined || redrives === 0) return;
-    if (!this.#committed.has(identity, redrives)) this.#decoded.forgetRedriven(identity);
+    if (!this.#committed.has(identity, redrives)) this.#parsed.forgetRedriven(identity);
   }
 
   /**
@@ -211,6 +211,6 @@ export class Lane {
       delivery.drop();
       outcome?.onEnd?.(true);
     }
-    this.#decodeIndex = Math.max(0, this.#decodeIndex - count);
+    this.#parseIndex = Math.max(0, this.#parseIndex - count);
   }
 }

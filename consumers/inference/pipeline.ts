@@ -11,13 +11,13 @@ import type { Fetch } from './fetch.ts';
 export interface Stages {
   /** fetch.ts, lane.ts: records become deliveries, in one lane per partition. */
   readonly fetch: Fetch;
-  /** decode.ts: deliveries become latents; poison becomes dead letters, repeats become nothing. */
-  readonly decode: (from: Fetch, to: Batcher) => Promise<void>;
-  /** batch.ts: latents of all cameras become batches. */
+  /** parse.ts: deliveries become frames; poison becomes dead letters, repeats become nothing. */
+  readonly parse: (from: Fetch, to: Batcher) => Promise<void>;
+  /** batch.ts: frames of all cameras become batches. */
   readonly batch: Batcher;
   /**
-   * infer.ts, engine.ts, heads/: the body once, then each head; publish.ts: findings become
-   * records.
+   * infer.ts, engine.ts, decode.ts, heads/: bitstreams become latents, then the body once and each
+   * head; publish.ts: findings become records.
    */
   readonly infer: (from: Batcher, engine: Engine) => Promise<void>;
   readonly engine: Engine;
@@ -39,10 +39,10 @@ export class Pipeline {
 
   /** `onFailed` is called when a stage ends that should not. */
   async start(onFailed: (error: unknown) => void): Promise<void> {
-    const { fetch, decode, batch, infer, engine, consumer } = this.#stages;
+    const { fetch, parse, batch, infer, engine, consumer } = this.#stages;
     await engine.open();
     const inferring = Array.from({ length: LIMITS.batchesInEngineMax }, () => infer(batch, engine));
-    this.#work = Promise.all([decode(fetch, batch), ...inferring]);
+    this.#work = Promise.all([parse(fetch, batch), ...inferring]);
     this.#work.catch(onFailed);
     await consumer.start(fetch);
   }

@@ -5,10 +5,10 @@ import { frameId } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { encodeResult, type Result, type ResultEnvelope, type Task } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
-import type { DecodedFrame } from './decoded-frame.ts';
 import type { Outcome } from './delivery.ts';
 import type { Interval } from './engine-protocol.ts';
 import type { Finding } from './heads/head.ts';
+import type { ParsedFrame } from './parsed-frame.ts';
 
 export interface PublishOptions {
   readonly bundle: Bundle;
@@ -34,27 +34,27 @@ export interface FrameFindings {
  * that found nothing says so in an empty result, one that did not run by the status `shed`.
  */
 export function resultsOutcome(
-  decoded: DecodedFrame,
+  parsed: ParsedFrame,
   found: FrameFindings,
   options: PublishOptions,
 ): Outcome {
   const span = options.tracer.start('publish', { kind: 'producer', parent: found.traceparent });
   const traceparent = span.traceparent();
   const headers = {
-    'frame-id': frameId(decoded.frame),
+    'frame-id': frameId(parsed.frame),
     ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
   };
   try {
     const records = options.heads.map((task): OutgoingRecord => {
       const index = found.findings.findIndex((finding) => finding.task === task);
       const finding = found.findings[index];
-      const inferTimeUs = found.intervals[index]?.endUs ?? decoded.decodedTimeUs;
+      const inferTimeUs = found.intervals[index]?.endUs ?? parsed.parsedTimeUs;
       const status = finding === undefined ? 'shed' : 'ok';
-      const envelope = envelopeOf(decoded, { task, status, inferTimeUs }, options.bundle);
+      const envelope = envelopeOf(parsed, { task, status, inferTimeUs }, options.bundle);
       const result = resultOf(envelope, finding ?? NOTHING[task]);
       const value = encodeResult(result, options.framing);
       const topic = options.topics.results[task].name;
-      return { topic, key: decoded.frame.cameraId, value, headers };
+      return { topic, key: parsed.frame.cameraId, value, headers };
     });
     const ran = new Set(found.findings.map(({ task }) => task));
     return {
@@ -94,7 +94,7 @@ function resultOf(envelope: ResultEnvelope, finding: Finding): Result {
 }
 
 function envelopeOf(
-  { frame, delivery, tableHash, bitstreamBytes }: DecodedFrame,
+  { frame, delivery, tableHash }: ParsedFrame,
   made: Pick<ResultEnvelope, 'status' | 'inferTimeUs'> & { readonly task: Task },
   { manifest, digest }: Bundle,
 ): ResultEnvelope {
@@ -119,7 +119,7 @@ function envelopeOf(
       headVersion: manifest.heads.find((head) => head.task === task)?.version ?? '',
       ratePoint: frame.ratePoint,
       tableHash,
-      bitstreamBytes,
+      bitstreamBytes: frame.bitstream.length,
     },
   };
 }

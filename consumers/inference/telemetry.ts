@@ -4,8 +4,10 @@ import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Task } from '#schemas/result.ts';
 
-/** Why a batch was closed. `drain`: nothing more will come. */
-export type CloseReason = 'count' | 'age' | 'bytes' | 'drain';
+/**
+ * Why a batch was closed. `idle`: the engine had nothing to do. `drain`: nothing more will come.
+ */
+export type CloseReason = 'count' | 'idle' | 'age' | 'drain';
 
 /** Everything this consumer counts, and nothing else: a name outside this list does not compile. */
 export type CounterName =
@@ -22,6 +24,7 @@ export type CounterName =
   | `batch-closed-${CloseReason}`
   | 'batch-frames'
   | 'batch-retried'
+  | 'decode-ms'
   | 'body-ms'
   | `head-ms-${Task}`
   | 'engine-restarts'

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { decodeBitstream, encodeBitstream } from '#codec/bitstream.ts';
+import { encodeBitstream } from '#codec/bitstream.ts';
 import { Engine } from '#consumers/inference/engine.ts';
 import { forkEngine } from '#consumers/inference/engine-channel.ts';
 import type { Finding } from '#consumers/inference/heads/head.ts';
@@ -12,13 +12,13 @@ import { filesOf } from '#models/manifest.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
-import { decodeFrame } from '#schemas/frame.ts';
 import type { Task } from '#schemas/result.ts';
 import { COCO_CLASSES, canonicalLabel } from './coco-classes.ts';
 import { classMapOfMasks } from './confusion.ts';
 import { foundBoxes, type Method, type Outcome, type Picture, SCORE_MIN } from './method.ts';
 import { letterboxRaster } from './raster.ts';
-import { frameRecord, framing } from './records.ts';
+import { frameRecord } from './records.ts';
+import { findIn, receiveFrame } from './sequence/sent-frame.ts';
 import { NO_VIEW, type Teachers, type View } from './teachers.ts';
 
 /** The product's own path, from pixels to detections, without Kafka in the middle. */
@@ -93,17 +93,8 @@ async function runSplit(
   if (engine === undefined) return { ...bytes, ...NO_VIEW, found: undefined };
   // The consumer's side: it has the record, and nothing else.
   const receivedMs = clock.monotonicMs();
-  const frame = decodeFrame(record, framing);
-  const lookup = (hash: string) => bundle.tablesByHash.get(hash);
-  const decoded = decodeBitstream(frame.bitstream, lookup, bundle.latentShape());
-  const { inputWidth, inputHeight } = frame;
-  const output = await engine.run({
-    ...decoded.latent,
-    ratePoints: [frame.ratePoint],
-    geometries: [{ inputWidth, inputHeight, content: frame.content }],
-  });
+  const findings = await findIn(receiveFrame(record), engine);
   const times = { encodeMs, decodeMs: clock.monotonicMs() - receivedMs };
-  const findings = output.findings[0] ?? [];
   const detected = ofTask(findings, 'detection');
   const found = detected && foundBoxes(detected.detections, raster);
   return { ...bytes, ...viewOf(findings, bundle), found, times };

@@ -1,3 +1,4 @@
+import type { Provider } from '#models/session.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
 import { startTestStack } from '#test/integration/start-stack.ts';
@@ -11,7 +12,7 @@ import { median, medianRatio, rounded } from './instruments/statistics.ts';
 
 /**
  * What the pipeline costs beside the model:
- *   npm run bench -- consumer [--rounds 5] [--sweep] [--write]
+ *   npm run bench -- consumer [--rounds 5] [--sweep] [--cuda | --tensorrt] [--write]
  *
  *   consumer      the whole inference consumer with the shipped bundle, exactly once, its settings
  *                 as they come, on a backlog on a real Kafka: fetch to commit
@@ -21,8 +22,9 @@ import { median, medianRatio, rounded } from './instruments/statistics.ts';
  *
  * All have the same latents, batch size, heads, threads (1) and reading of the outputs, and take
  * turns in each round; that they found the same is checked. With `--sweep` also other batch sizes,
- * partitions and heads. The consumer should reach 0.95 of the bare loop. On a machine of few cores
- * the broker takes its share of the same processors, which the bare loop has to itself.
+ * partitions and heads; with `--cuda` or `--tensorrt` all three on a GPU, with batches for one. The
+ * consumer should reach 0.95 of the bare loop. On a machine of few cores the broker takes its share
+ * of the same processors, which the bare loop has to itself.
  */
 const GOAL = 0.95;
 const PICTURES = 16;
@@ -43,7 +45,9 @@ interface Round {
   readonly bare: BareLoopFigures;
 }
 
-const BATCH = LIMITS.batchFramesCpuMax;
+const { rounds, write, flags } = readArguments(5, ['sweep', 'cuda', 'tensorrt']);
+const provider: Provider = flags.has('tensorrt') ? 'tensorrt' : flags.has('cuda') ? 'cuda' : 'cpu';
+const BATCH = provider === 'cpu' ? LIMITS.batchFramesCpuMax : LIMITS.batchFramesMax;
 const AS_IT_COMES: Variant = {
   name: `batch ${BATCH}, 8 partitions, ${TASKS.length} heads`,
   partitionCount: 8,
@@ -63,7 +67,6 @@ const SWEEP: readonly Variant[] = [
   ...TASKS.map((task) => ({ ...AS_IT_COMES, name: `only ${task}`, heads: [task] })),
 ];
 
-const { rounds, write, flags } = readArguments(5, ['sweep']);
 const variants = flags.has('sweep') ? [AS_IT_COMES, ...SWEEP] : [AS_IT_COMES];
 const frames = await streetFrames(PICTURES);
 const measured = new Map<string, Round[]>(variants.map(({ name }) => [name, []]));
@@ -96,7 +99,7 @@ report(
     bench: 'consumer',
     rounds,
     about: [
-      `${FRAMES} frames of ${PICTURES} pictures wait; ${frames.bundle.manifest.name}, CPU, one`,
+      `${FRAMES} frames of ${PICTURES} pictures wait; ${frames.bundle.manifest.name}, ${provider}, one`,
       'thread a session. Processor time a frame, microseconds, of the consumer without its engine:',
       'of its main thread, and of all its threads.',
     ],
@@ -121,7 +124,14 @@ report(
         [['ms, median, all frames traced', ...Object.values(breakdown)]],
       ),
     ],
-    figures: { frames: FRAMES, pictures: PICTURES, goal: GOAL, rows, breakdownMs: breakdown },
+    figures: {
+      provider,
+      frames: FRAMES,
+      pictures: PICTURES,
+      goal: GOAL,
+      rows,
+      breakdownMs: breakdown,
+    },
   },
   { write },
 );
@@ -131,6 +141,7 @@ async function measureRound(variant: Variant, prefix: string): Promise<Round> {
   const settings: BareLoopSettings = {
     bundleDirectory: frames.bundle.directory,
     heads: variant.heads,
+    provider,
     batchFrames: variant.batchFrames,
     frames: FRAMES,
     bitstreams: frames.bitstreams,
@@ -146,7 +157,7 @@ async function measureRound(variant: Variant, prefix: string): Promise<Round> {
 function consume(variant: Variant, prefix: string, isTraced: boolean) {
   const { name: _, ...settings } = variant;
   return runWholeConsumer(
-    { ...settings, brokers: stack.brokers, prefix, frames: FRAMES, isTraced },
+    { ...settings, provider, brokers: stack.brokers, prefix, frames: FRAMES, isTraced },
     frames,
   );
 }
@@ -185,8 +196,9 @@ function breakdownRow() {
     rounded(median(traced.map(({ breakdown: one }) => one?.[name] ?? Number.NaN)) / 1000, 2);
   return {
     lane: of('laneUs'),
-    decode: of('decodeUs'),
+    parse: of('parseUs'),
     'wait for batch': of('batchUs'),
+    decode: of('decodeUs'),
     engine: of('engineUs'),
     'publish and commit': of('commitUs'),
   };

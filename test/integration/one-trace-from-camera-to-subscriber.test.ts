@@ -90,7 +90,7 @@ function expectOneTrace(spans: readonly ReceivedSpan[]): void {
     expect(named(name), `${name} in ${spans.map((span) => span.name).join(', ')}`).toHaveLength(1);
     return defined(named(name)[0], name);
   };
-  const steps = ['capture', 'encode', `send ${topics.frames.name}`, 'fetch', 'decode', 'batch'];
+  const steps = ['capture', 'encode', `send ${topics.frames.name}`, 'fetch', 'parse', 'batch'];
   const chain = [...steps, 'publish'].map(one);
   for (const [index, span] of chain.entries()) {
     const parent = chain[index - 1];
@@ -99,7 +99,9 @@ function expectOneTrace(spans: readonly ReceivedSpan[]): void {
     if (parent !== undefined) expect(span.startTimeNs).toBeGreaterThanOrEqual(parent.startTimeNs);
   }
   const batch = one('batch');
-  for (const task of TASKS) expect(one(`head ${task}`).parentSpanId).toBe(batch.spanId);
+  for (const step of ['decode', 'body', ...TASKS.map((task) => `head ${task}`)]) {
+    expect(one(step).parentSpanId).toBe(batch.spanId);
+  }
   const deliveries = spans.filter(isDelivery);
   expect(deliveries).toHaveLength(TASKS.length);
   for (const { parentSpanId } of deliveries) expect(parentSpanId).toBe(one('publish').spanId);

@@ -5,6 +5,7 @@ import { forkEngine } from '#consumers/inference/engine-channel.ts';
 import { iou } from '#consumers/inference/heads/detection.ts';
 import type { Finding } from '#consumers/inference/heads/head.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
+import { findIn } from '#infra/evaluate/sequence/sent-frame.ts';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { type Encoder, openEncoder } from '#models/encoder.ts';
 import { filledPixels, letterbox } from '#producers/camera/letterbox.ts';
@@ -90,15 +91,10 @@ async function look(kind: SceneKind, seed: number) {
     bundle.latentShape(),
   );
   expect(decoded.latent).toEqual(latent);
-  const { channels, height: rows, width: columns, symbols } = decoded.latent;
-  const output = await engine.run({
-    symbols,
-    ...{ channels, height: rows, width: columns },
-    ratePoints: [ratePoint],
-    geometries: [{ inputWidth: width, inputHeight: height, content }],
-  });
+  const geometry = { inputWidth: width, inputHeight: height, content };
+  const findings = await findIn({ bitstream, geometry }, engine);
   const truth = defined(picture.truth, 'truth');
-  return { bytes: bitstream.length, truth, findings: defined(output.findings[0], 'findings') };
+  return { bytes: bitstream.length, truth, findings };
 }
 
 function of<T extends Finding['task']>(findings: readonly Finding[], task: T) {

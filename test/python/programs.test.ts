@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { findingOf, receiveFrame, sendFrame } from '#infra/evaluate/sequence/sent-frame.ts';
+import { findIn, findingOf, receiveFrame, sendFrame } from '#infra/evaluate/sequence/sent-frame.ts';
 import { openEngine } from '#infra/evaluate/split.ts';
 import { loadBundle } from '#models/bundle.ts';
 import { openEncoder } from '#models/encoder.ts';
@@ -78,8 +78,7 @@ describe.skipIf(!isInstalled)(suite, () => {
         for (const ratePoint of [0, 1]) {
           const { record, codecBytes } = await sendFrame(frame, ratePoint, { bundle, encoder });
           sizes.push(codecBytes);
-          const { findings } = await engine.run(receiveFrame(record, bundle));
-          const found = findings[0] ?? [];
+          const found = await findIn(receiveFrame(record), engine);
           const classified = findingOf(found, 'classification')?.classifications ?? [];
           expect(classified).toHaveLength(5);
           expect(classified[0]?.label).toMatch(/^class \d$/);

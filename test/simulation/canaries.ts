@@ -55,7 +55,7 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     mistake: 'the findings of a batch are given to the wrong frames',
-    changes: { engineOutput: (output) => ({ ...output, findings: output.findings.toReversed() }) },
+    changes: { engineOutput: (output) => ({ ...output, frames: output.frames.toReversed() }) },
     breaks: ['identity'],
   },
 ];

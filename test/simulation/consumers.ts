@@ -61,7 +61,7 @@ export class Inference implements Running {
       telemetry: this.telemetry,
       spawnEngine: () => {
         const ofEngine = random.fork(`engine ${engineCount++}`);
-        return new FakeEngine(host, ofEngine, trouble, parts.changeOutput);
+        return new FakeEngine(host, ofEngine, trouble, tiny.bundle, parts.changeOutput);
       },
       onFailed,
     });

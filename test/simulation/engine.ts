@@ -1,11 +1,14 @@
+import { decodeBatch } from '#consumers/inference/decode.ts';
 import type {
   BatchOutput,
-  EngineBatch,
+  DecodedBatch,
   EngineChannel,
   FromEngine,
+  Refusal,
   ToEngine,
 } from '#consumers/inference/engine-protocol.ts';
 import type { Finding } from '#consumers/inference/heads/head.ts';
+import type { Bundle } from '#models/bundle.ts';
 import type { Random } from '#runtime/random.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
 import type { Host } from './host.ts';
@@ -29,6 +32,7 @@ export class FakeEngine implements EngineChannel {
   readonly #host: Host;
   readonly #random: Random;
   readonly #trouble: EngineTrouble;
+  readonly #bundle: Bundle;
   readonly #change: ChangeOutput;
   #onMessage: (message: FromEngine) => void = () => undefined;
   #onExit: (how: string) => void = () => undefined;
@@ -39,11 +43,13 @@ export class FakeEngine implements EngineChannel {
     host: Host,
     random: Random,
     trouble: EngineTrouble,
+    bundle: Bundle,
     change: ChangeOutput = (output) => output,
   ) {
     this.#host = host;
     this.#random = random;
     this.#trouble = trouble;
+    this.#bundle = bundle;
     this.#change = change;
   }
 
@@ -78,27 +84,35 @@ export class FakeEngine implements EngineChannel {
   }
 
   #run({ id, batch }: Extract<ToEngine, { kind: 'run' }>): FromEngine {
-    const symbols = symbolsOf(batch);
+    const { batch: decoded, refusals } = decodeBatch(batch, this.#bundle);
+    const symbols = symbolsOf(decoded);
     if (symbols.includes(INDIGESTIBLE_SYMBOL) || this.#chance(this.#trouble.failPermille)) {
       return { kind: 'failed', id, message: 'cannot digest this' };
     }
-    const output = this.#findings(symbols, batch.heads ?? TASKS);
+    const output = this.#findings(symbols, refusals, batch.heads ?? TASKS);
     return { kind: 'done', id, output: this.#change(output) };
   }
 
-  #findings(symbols: readonly number[], heads: readonly Task[]): BatchOutput {
+  #findings(
+    symbols: readonly number[],
+    refusals: readonly (Refusal | undefined)[],
+    heads: readonly Task[],
+  ): BatchOutput {
     const nowUs = this.#host.clock.nowUs();
     const interval = { startUs: nowUs, endUs: nowUs };
     return {
-      findings: symbols.map((symbol) => {
+      frames: symbols.map((symbol, index) => {
+        const refusal = refusals[index];
+        if (refusal !== undefined) return { refusal };
         const found = { classId: CLASS_OF_SYMBOL_0 + symbol, label: String(symbol), score: 1 };
         const all: readonly Finding[] = [
           { task: 'classification', classifications: [found] },
           { task: 'detection', detections: [{ ...found, box: [0, 0, 1, 1] }] },
           { task: 'segmentation', masks: [] },
         ];
-        return all.filter(({ task }) => heads.includes(task));
+        return { findings: all.filter(({ task }) => heads.includes(task)) };
       }),
+      decode: interval,
       body: interval,
       heads: heads.map(() => interval),
     };
@@ -110,7 +124,7 @@ export class FakeEngine implements EngineChannel {
 }
 
 /** The first symbol of each frame: the others are the same. */
-function symbolsOf({ symbols, ratePoints }: EngineBatch): number[] {
+function symbolsOf({ symbols, ratePoints }: DecodedBatch): number[] {
   const size = symbols.length / ratePoints.length;
   return ratePoints.map((_, index) => symbols[index * size] ?? 0);
 }

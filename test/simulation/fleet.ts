@@ -106,8 +106,8 @@ export class Fleet {
       within(host.name, 'records', figure('records-in-flight'), records);
       const bytes = LIMITS.consumerBytesInFlightMax;
       within(host.name, 'bytes', figure('bytes-in-flight'), bytes);
-      const decoded = LIMITS.decodedFramesMax;
-      within(host.name, 'decoded frames', figure('frames-decoded-waiting'), decoded);
+      const decoded = LIMITS.parsedFramesMax;
+      within(host.name, 'decoded frames', figure('frames-parsed-waiting'), decoded);
       const batches = LIMITS.batchesInEngineMax;
       within(host.name, 'batches in the engine', figure('batches-in-engine'), batches);
     }

@@ -203,6 +203,7 @@ const PAUSES_MS =
 const REASONS: Readonly<Record<Exclude<Nature, 'sound'>, string>> = {
   corrupt: 'bitstream-checksum-mismatch',
   foreign: 'bitstream-tables-unknown',
+  garbled: 'bitstream-malformed',
   indigestible: 'inference-failed',
 };
 

@@ -1,3 +1,5 @@
+import { parseContainer } from '#codec/bitstream.ts';
+import { writeContainer } from '#codec/container-v2.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Random } from '#runtime/random.ts';
 import type { TinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
@@ -7,7 +9,7 @@ import type { Nature } from './truth.ts';
 const SHADES = 32;
 const MIDDLE = 128;
 const STEP = 8;
-const NATURES: readonly Nature[] = ['sound', 'corrupt', 'foreign', 'indigestible'];
+const NATURES: readonly Nature[] = ['sound', 'corrupt', 'foreign', 'garbled', 'indigestible'];
 
 export interface Picture {
   readonly symbol: number;
@@ -52,10 +54,21 @@ export class Bitstreams {
       bitstream = this.#tiny.frame(0, {}, MIDDLE + STEP * symbol).bitstream;
       this.#bySymbol.set(symbol, bitstream);
     }
+    if (nature === 'garbled') return garbled(bitstream);
     if (nature !== 'corrupt') return bitstream;
     const corrupt = bitstream.slice();
     const last = corrupt.length - 1;
     corrupt[last] = (corrupt[last] ?? 0) ^ 1;
     return corrupt;
   }
+}
+
+/** Every checksum of it is right; only its symbols do not end where its bytes do. */
+function garbled(bitstream: Uint8Array): Uint8Array {
+  const container = parseContainer(bitstream);
+  const chunks = container.chunks.map((chunk) => ({
+    ...chunk,
+    payload: Uint8Array.of(...chunk.payload, 0, 0, 0, 0),
+  }));
+  return writeContainer({ ...container, chunks });
 }

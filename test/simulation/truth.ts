@@ -5,7 +5,7 @@ import type { Task } from '#schemas/result.ts';
  * What a frame was made to be. `sound` ones end as results; the others as dead letters with the
  * reason that belongs to them.
  */
-export type Nature = 'sound' | 'corrupt' | 'foreign' | 'indigestible';
+export type Nature = 'sound' | 'corrupt' | 'foreign' | 'garbled' | 'indigestible';
 
 /** What only the world knows of a frame. */
 export interface CapturedFrame {

@@ -7,7 +7,7 @@ import { type ClassMap, ConfusionTally, classMapOfMasks } from '../confusion.ts'
 import { DETECTOR_INPUT, type Detector } from '../detector.ts';
 import { foundBoxes, SCORE_MIN } from '../method.ts';
 import { letterboxRaster, type Raster } from '../raster.ts';
-import { findingOf } from '../sequence/sent-frame.ts';
+import { findIn, findingOf } from '../sequence/sent-frame.ts';
 import { mean, rounded } from '../sequence/statistics.ts';
 import { type Classifier, type Segmenter, TEACHER_INPUT } from '../teachers.ts';
 import { type Engines, receive } from './engines.ts';
@@ -103,9 +103,9 @@ export class VariantTallies {
   ): Promise<void> {
     for (const [{ padding, runs }, tally] of this.#tallies) {
       for (const run of runs) {
-        const batch = receive(sent[run.transform].record, padding, this.#bundle);
-        const { findings } = await engines.of(run).run(batch);
-        tally.addRun(run, findings[0] ?? [], { picture, teachers, bundle: this.#bundle });
+        const frame = receive(sent[run.transform].record, padding, this.#bundle);
+        const findings = await findIn(frame, engines.of(run));
+        tally.addRun(run, findings, { picture, teachers, bundle: this.#bundle });
       }
       tally.addBytes(sent);
     }

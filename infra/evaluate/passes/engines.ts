@@ -1,6 +1,6 @@
 import { Engine } from '#consumers/inference/engine.ts';
 import { forkEngine } from '#consumers/inference/engine-channel.ts';
-import type { EngineBatch } from '#consumers/inference/engine-protocol.ts';
+import type { EngineFrame } from '#consumers/inference/engine-protocol.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import type { Bundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
@@ -58,11 +58,9 @@ export async function openProductEngine(
   return { engine, close: () => engine.close() };
 }
 
-/** Decodes a record; unmasked, the consumer takes the whole input for the picture. */
-export function receive(record: Uint8Array, padding: Padding, bundle: Bundle): EngineBatch {
-  const batch = receiveFrame(record, bundle);
-  if (padding === 'masked') return batch;
-  const { input } = bundle.manifest;
-  const geometries = batch.geometries.map((geometry) => ({ ...geometry, content: wholeOf(input) }));
-  return { ...batch, geometries };
+/** A record as the engine takes it; unmasked, the whole input counts as picture. */
+export function receive(record: Uint8Array, padding: Padding, bundle: Bundle): EngineFrame {
+  const frame = receiveFrame(record);
+  if (padding === 'masked') return frame;
+  return { ...frame, geometry: { ...frame.geometry, content: wholeOf(bundle.manifest.input) } };
 }

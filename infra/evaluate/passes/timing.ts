@@ -1,3 +1,4 @@
+import type { Interval } from '#consumers/inference/engine-protocol.ts';
 import type { Bundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -79,14 +80,19 @@ async function timeOnce(
   let [decodeMs, bodyMs, headsMs, wallMs] = [0, 0, 0, 0];
   for (const run of runs) {
     const startMs = clock.monotonicMs();
-    const batch = receive(records[run.transform].record, padding, bundle);
+    const frame = receive(records[run.transform].record, padding, bundle);
     decodeMs += clock.monotonicMs() - startMs;
-    const { body, heads } = await engines.of(run).run(batch);
+    const { decode, body, heads } = await engines.of(run).run({ frames: [frame] });
     wallMs += clock.monotonicMs() - startMs;
-    bodyMs += (body.endUs - body.startUs) / 1000;
-    for (const { startUs, endUs } of heads) headsMs += (endUs - startUs) / 1000;
+    decodeMs += msOf(decode);
+    bodyMs += msOf(body);
+    for (const head of heads) headsMs += msOf(head);
   }
   return { decodeMs, bodyMs, headsMs, totalMs: decodeMs + bodyMs + headsMs, wallMs };
+}
+
+function msOf({ startUs, endUs }: Interval): number {
+  return (endUs - startUs) / 1000;
 }
 
 function summaryOf(

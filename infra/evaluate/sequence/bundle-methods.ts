@@ -13,7 +13,7 @@ import {
   fractionBoxes,
 } from './clip-method.ts';
 import type { ClipReader } from './clip-reader.ts';
-import { findingOf, receiveFrame, sendFrame } from './sent-frame.ts';
+import { findIn, findingOf, receiveFrame, sendFrame } from './sent-frame.ts';
 
 interface BundleParts {
   readonly bundle: Bundle;
@@ -64,8 +64,7 @@ async function runClip(
     const sent = await sendFrame(frame, ratePoint, { bundle, encoder });
     recordBytes.push(sent.record.length);
     codecBytes.push(sent.codecBytes);
-    const { findings } = await engine.run(receiveFrame(sent.record, bundle));
-    reports.push(reportOf(findings[0] ?? []));
+    reports.push(reportOf(await findIn(receiveFrame(sent.record), engine)));
   }
   return { frames: frames.length, recordBytes, codecBytes, reports };
 }

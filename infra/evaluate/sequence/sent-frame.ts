@@ -1,9 +1,11 @@
-import { decodeBitstream, encodeBitstream } from '#codec/bitstream.ts';
-import type { EngineBatch } from '#consumers/inference/engine-protocol.ts';
+import { encodeBitstream } from '#codec/bitstream.ts';
+import type { Engine } from '#consumers/inference/engine.ts';
+import type { EngineFrame } from '#consumers/inference/engine-protocol.ts';
 import type { Finding } from '#consumers/inference/heads/head.ts';
 import type { Bundle } from '#models/bundle.ts';
 import type { Encoder } from '#models/encoder.ts';
 import { defined } from '#runtime/assert.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 import { decodeFrame } from '#schemas/frame.ts';
 import type { Task } from '#schemas/result.ts';
 import type { Letterboxed } from '../raster.ts';
@@ -37,16 +39,20 @@ export async function sendFrame(
 }
 
 /** The consumer's side as far as its engine: it has the record, and nothing else. */
-export function receiveFrame(record: Uint8Array, bundle: Bundle): EngineBatch {
-  const frame = decodeFrame(record, framing);
-  const lookup = (hash: string) => bundle.tablesByHash.get(hash);
-  const { latent } = decodeBitstream(frame.bitstream, lookup, bundle.latentShape());
-  const { inputWidth, inputHeight, content, ratePoint } = frame;
-  return {
-    ...latent,
-    ratePoints: [ratePoint],
-    geometries: [{ inputWidth, inputHeight, content }],
-  };
+export function receiveFrame(record: Uint8Array): EngineFrame {
+  const { bitstream, inputWidth, inputHeight, content } = decodeFrame(record, framing);
+  return { bitstream, geometry: { inputWidth, inputHeight, content } };
+}
+
+/** What the engine finds in one frame; throws what it says where it cannot decode it. */
+export async function findIn(
+  frame: EngineFrame,
+  engine: Pick<Engine, 'run'>,
+): Promise<readonly Finding[]> {
+  const { frames } = await engine.run({ frames: [frame] });
+  const output = defined(frames[0], 'what the engine says of its frame');
+  if ('findings' in output) return output.findings;
+  throw new HalfsightError(output.refusal.code, output.refusal.message);
 }
 
 export function findingOf<Wanted extends Task>(

@@ -38,9 +38,9 @@ interface Model {
 
 type Feeds = Readonly<Record<string, Tensor>>;
 
-async function openModel({ bundleDirectory, heads }: BareLoopSettings): Promise<Model> {
+async function openModel({ bundleDirectory, heads, provider }: BareLoopSettings): Promise<Model> {
   const bundle = await loadBundle(bundleDirectory);
-  const open = (file: string) => openSession(bundle.path(file), { provider: 'cpu', threads: 1 });
+  const open = (file: string) => openSession(bundle.path(file), { provider, threads: 1 });
   const body = await open(bundle.manifest.body.file);
   const networks: Network[] = [];
   for (const task of heads) {

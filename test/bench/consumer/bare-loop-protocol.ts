@@ -1,8 +1,10 @@
+import type { Provider } from '#models/session.ts';
 import type { Task } from '#schemas/result.ts';
 
 export interface BareLoopSettings {
   readonly bundleDirectory: string;
   readonly heads: readonly Task[];
+  readonly provider: Provider;
   readonly batchFrames: number;
   /** A multiple of `batchFrames`. */
   readonly frames: number;

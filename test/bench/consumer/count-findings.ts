@@ -1,3 +1,4 @@
+import type { BatchOutput } from '#consumers/inference/engine-protocol.ts';
 import type { Finding } from '#consumers/inference/heads/head.ts';
 
 /** Classes, boxes or masks: contenders that computed the same have found as many. */
@@ -10,4 +11,13 @@ export function countFindings(finding: Finding): number {
     case 'segmentation':
       return finding.masks.length;
   }
+}
+
+export function countBatchFindings({ frames }: BatchOutput): number {
+  let count = 0;
+  for (const frame of frames) {
+    if (!('findings' in frame)) throw new Error(`not decoded: ${frame.refusal.message}`);
+    for (const finding of frame.findings) count += countFindings(finding);
+  }
+  return count;
 }

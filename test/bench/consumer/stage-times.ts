@@ -2,7 +2,7 @@ import type { EngineChannel } from '#consumers/inference/engine-protocol.ts';
 import { systemClock } from '#runtime/clock.ts';
 import type { Tracer } from '#runtime/trace.ts';
 import { median } from '../instruments/statistics.ts';
-import { countFindings } from './count-findings.ts';
+import { countBatchFindings } from './count-findings.ts';
 
 /** W3C's own example, sampled: the recording tracer makes no identifiers. */
 export const SAMPLED = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -64,8 +64,8 @@ export function watchEngine(spawn: () => EngineChannel, times: StageTimes): Engi
           if (message.kind === 'done') {
             times.add('engine', systemClock.nowUs() - (sentUs.get(message.id) ?? 0));
             sentUs.delete(message.id);
-            for (const finding of message.output.findings.flat())
-              findings += countFindings(finding);
+            times.add('decode', message.output.decode.endUs - message.output.decode.startUs);
+            findings += countBatchFindings(message.output);
           }
           handler(message);
         }),
@@ -78,23 +78,26 @@ export function watchEngine(spawn: () => EngineChannel, times: StageTimes): Engi
 export interface Breakdown {
   /** Behind others in its partition's lane. */
   readonly laneUs: number;
-  /** Avro and entropy coder; of two frames side by side, both. */
-  readonly decodeUs: number;
+  /** Avro, and the checks of the bitstream's header. */
+  readonly parseUs: number;
   /** Behind others, until the engine is given its batch. */
   readonly batchUs: number;
+  /** Of that, the entropy coder on the whole batch. */
+  readonly decodeUs: number;
   /** There and back, behind the batch before it included. */
   readonly engineUs: number;
   /** Results written, behind others of its lane, until they are committed. */
   readonly commitUs: number;
 }
 
-/** Of the spans `fetch`, `decode`, `batch` (which includes the engine) and `publish`. */
+/** Of the spans `fetch`, `parse`, `batch` (which includes the engine) and `publish`. */
 export function breakdownOf(times: StageTimes): Breakdown {
   const of = (stage: string) => times.medianUs(stage) ?? Number.NaN;
   return {
     laneUs: of('fetch'),
-    decodeUs: of('decode'),
+    parseUs: of('parse'),
     batchUs: of('batch') - of('engine'),
+    decodeUs: of('decode'),
     engineUs: of('engine'),
     commitUs: of('publish'),
   };

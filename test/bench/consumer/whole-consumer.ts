@@ -1,4 +1,5 @@
 import { forkEngine } from '#consumers/inference/engine-channel.ts';
+import type { Provider } from '#models/session.ts';
 import { TRACEPARENT_HEADER } from '#runtime/trace.ts';
 import type { Task } from '#schemas/result.ts';
 import { createTopics, openBroker } from '../instruments/bench-topics.ts';
@@ -25,6 +26,7 @@ export interface WholeConsumerSettings {
   readonly partitionCount: number;
   readonly camerasPerPartition: number;
   readonly heads: readonly Task[];
+  readonly provider: Provider;
   readonly batchFrames: number;
   /** They all wait when the consumer starts. */
   readonly frames: number;
@@ -70,6 +72,7 @@ export async function runWholeConsumer(
       bundle: frames.bundle,
       framing: frames.framing,
       heads,
+      provider: settings.provider,
       batchFramesMax: settings.batchFrames,
       spawnEngine: engine.channel,
       ...(isTraced ? { tracer: recordingTracer(times) } : {}),

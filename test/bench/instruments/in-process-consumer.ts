@@ -4,6 +4,7 @@ import type { EngineChannel } from '#consumers/inference/engine-protocol.ts';
 import type { Pipeline } from '#consumers/inference/pipeline.ts';
 import { type CounterName, Telemetry } from '#consumers/inference/telemetry.ts';
 import type { Bundle } from '#models/bundle.ts';
+import type { Provider } from '#models/session.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -20,10 +21,12 @@ export interface ConsumerParts {
   readonly bundle: Bundle;
   readonly framing: Framing;
   readonly heads?: readonly Task[];
+  readonly provider?: Provider;
   readonly batchFramesMax?: number;
   readonly commitIntervalMs?: number;
   readonly tracer?: Tracer;
   readonly spawnEngine?: () => EngineChannel;
+  readonly threads?: number;
 }
 
 /** Counts as ever, and knows when: without asking again and again, which would cost. */
@@ -68,7 +71,12 @@ export class InProcessConsumer {
       settings: {
         groupId: `${topics.frames.name}-inference`,
         topics,
-        engine: { bundleDirectory: bundle.directory, heads, provider: 'cpu', threads: 1 },
+        engine: {
+          bundleDirectory: bundle.directory,
+          heads,
+          provider: parts.provider ?? 'cpu',
+          threads: parts.threads ?? 1,
+        },
         batchFramesMax: parts.batchFramesMax ?? LIMITS.batchFramesCpuMax,
         commitIntervalMs: parts.commitIntervalMs ?? LIMITS.transactionIntervalMs,
         overload: { shedHeads: [], shedAfterMs: 10_000, skipAfterMs: undefined },

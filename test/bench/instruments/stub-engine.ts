@@ -49,7 +49,7 @@ class StubChannel implements EngineChannel {
 
   #run(id: number, batch: EngineBatch, { msPerFrame }: { readonly msPerFrame: number }): void {
     const nowMs = systemClock.monotonicMs();
-    this.#freeMs = Math.max(this.#freeMs, nowMs) + msPerFrame * batch.geometries.length;
+    this.#freeMs = Math.max(this.#freeMs, nowMs) + msPerFrame * batch.frames.length;
     systemClock.after(this.#freeMs - nowMs, () => {
       this.#handler({ kind: 'done', id, output: outputOf(batch) });
     });
@@ -61,12 +61,13 @@ class StubChannel implements EngineChannel {
   }
 }
 
-function outputOf({ geometries, heads = [] }: EngineBatch): BatchOutput {
+function outputOf({ frames, heads = [] }: EngineBatch): BatchOutput {
   const nowUs = systemClock.nowUs();
   const interval = { startUs: nowUs, endUs: nowUs };
   const findings = FINDINGS.filter(({ task }) => heads.includes(task));
   return {
-    findings: geometries.map(() => findings),
+    frames: frames.map(() => ({ findings })),
+    decode: interval,
     body: interval,
     heads: heads.map(() => interval),
   };

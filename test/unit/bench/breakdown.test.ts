@@ -17,15 +17,17 @@ describe('the breakdown of a consumer', () => {
     const tracer = recordingTracer(times);
     for (const shift of [0, 100, 200]) {
       tracer.start('fetch', { startTimeUs: 0 }).end(1_000 + shift);
-      tracer.start('decode', { startTimeUs: 0 }).end(300);
+      tracer.start('parse', { startTimeUs: 0 }).end(300);
+      times.add('decode', 700);
       tracer.start('batch', { startTimeUs: 0 }).end(20_000 + shift);
       tracer.start('publish', { startTimeUs: 0 }).end(9_000);
       times.add('engine', 15_000);
     }
     expect(breakdownOf(times)).toEqual({
       laneUs: 1_100,
-      decodeUs: 300,
+      parseUs: 300,
       batchUs: 5_100,
+      decodeUs: 700,
       engineUs: 15_000,
       commitUs: 9_000,
     });
@@ -51,17 +53,13 @@ describe('the breakdown of a consumer', () => {
     const channel = watched.channel();
     const received: FromEngine[] = [];
     channel.onMessage((message) => received.push(message));
-    const latent = { symbols: new Int16Array(1), channels: 1, height: 1, width: 1 };
-    const run = {
-      kind: 'run',
-      id: 7,
-      batch: { ...latent, ratePoints: [0], geometries: [] },
-    } as const;
+    const run = { kind: 'run', id: 7, batch: { frames: [] } } as const;
     channel.send(run);
     const named = { classId: 1, label: 'car', score: 1 };
     const interval = { startUs: 0, endUs: 1 };
-    const findings = [[{ task: 'classification', classifications: [named, named] } as const]];
-    const done = { kind: 'done', id: 7, output: { findings, body: interval, heads: [] } } as const;
+    const findings = [{ task: 'classification', classifications: [named, named] } as const];
+    const output = { frames: [{ findings }], decode: interval, body: interval, heads: [] };
+    const done = { kind: 'done', id: 7, output } as const;
     answer(done);
     expect(sent).toEqual([run]);
     expect(received).toEqual([done]);

@@ -3,7 +3,7 @@ import { type Batch, Batcher } from '#consumers/inference/batch.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
-import { decodedFrame, settled } from './fakes.ts';
+import { parsedFrame, settled } from './fakes.ts';
 
 function setUp() {
   const clock = new ManualClock();
@@ -19,7 +19,7 @@ describe('a batch closes', () => {
   it('at once when it is full', async () => {
     const { batcher, take, describeTaken, telemetry } = setUp();
     for (let sequence = 0; sequence < LIMITS.batchFramesMax + 1; sequence++) {
-      batcher.push(decodedFrame({ sequence }));
+      batcher.push(parsedFrame({ sequence }));
     }
     take();
     await settled();
@@ -27,7 +27,7 @@ describe('a batch closes', () => {
     expect(telemetry.snapshot()).toMatchObject({
       'batch-closed-count': 1,
       'batch-frames': LIMITS.batchFramesMax,
-      'frames-decoded-waiting': 1,
+      'frames-parsed-waiting': 1,
     });
   });
 
@@ -35,9 +35,9 @@ describe('a batch closes', () => {
     const { clock, batcher, take, describeTaken } = setUp();
     take();
     await settled();
-    batcher.push(decodedFrame({ sequence: 0 }));
+    batcher.push(parsedFrame({ sequence: 0 }));
     await clock.advance(LIMITS.batchAgeMsMax - 1);
-    batcher.push(decodedFrame({ sequence: 1 }));
+    batcher.push(parsedFrame({ sequence: 1 }));
     await settled();
     expect(describeTaken()).toEqual([]);
     await clock.advance(1);
@@ -47,26 +47,36 @@ describe('a batch closes', () => {
 
   it('at once when the engine was busy for longer than a batch may wait', async () => {
     const { clock, batcher, take, describeTaken } = setUp();
-    batcher.push(decodedFrame());
+    batcher.push(parsedFrame());
     await clock.advance(1_000);
     take();
     await settled();
     expect(describeTaken()).toEqual(['1 age']);
   });
 
-  it('before the frame that would be too many bytes', async () => {
+  it('at once when the engine has nothing to do', async () => {
     const { batcher, take, describeTaken } = setUp();
-    // Three of these are over the limit.
-    const side = Math.ceil(Math.sqrt(LIMITS.batchBytesMax / 4 / 2.5));
-    for (let sequence = 0; sequence < 3; sequence++) batcher.push(decodedFrame({ side }));
+    for (let slot = 0; slot < LIMITS.batchesInEngineMax; slot++) take();
+    await settled();
+    batcher.push(parsedFrame());
+    await settled();
+    expect(describeTaken()).toEqual(['1 idle']);
+  });
+
+  it('at once when the engine has come to its end, with all that gathered', async () => {
+    const { batcher, take, describeTaken } = setUp();
+    for (let slot = 1; slot < LIMITS.batchesInEngineMax; slot++) take();
+    for (let sequence = 0; sequence < 3; sequence++) batcher.push(parsedFrame({ sequence }));
+    await settled();
+    expect(describeTaken()).toEqual([]);
     take();
     await settled();
-    expect(describeTaken()).toEqual(['2 bytes']);
+    expect(describeTaken()).toEqual(['3 idle']);
   });
 
   it('with what there is when no more will come, and then ends', async () => {
     const { batcher, take, describeTaken } = setUp();
-    batcher.push(decodedFrame());
+    batcher.push(parsedFrame());
     batcher.close();
     take();
     take();
@@ -76,31 +86,30 @@ describe('a batch closes', () => {
 });
 
 it('two engine slots do not tear one batch into two', async () => {
-  const { clock, batcher, take, describeTaken } = setUp();
+  const { batcher, take, describeTaken } = setUp();
+  for (let sequence = 0; sequence < 4; sequence++) batcher.push(parsedFrame({ sequence }));
   take();
   take();
   await settled();
-  for (let sequence = 0; sequence < 4; sequence++) batcher.push(decodedFrame({ sequence }));
-  await clock.advance(LIMITS.batchAgeMsMax);
-  expect(describeTaken()).toEqual(['4 age']);
+  expect(describeTaken()).toEqual(['4 idle']);
 });
 
 it('frames of a dropped generation are not computed', async () => {
   const { clock, batcher, take, taken } = setUp();
-  const stale = decodedFrame({ sequence: 1 });
+  const stale = parsedFrame({ sequence: 1 });
   batcher.push(stale);
-  batcher.push(decodedFrame({ sequence: 2 }));
+  batcher.push(parsedFrame({ sequence: 2 }));
   stale.delivery.drop();
   take();
   await clock.advance(LIMITS.batchAgeMsMax);
   expect(taken[0]?.frames.map(({ frame }) => frame.sequence)).toEqual([2]);
 });
 
-it('decoding waits while enough frames wait for a batch', async () => {
+it('parsing waits while enough frames wait for a batch', async () => {
   const { batcher, take } = setUp();
-  for (let sequence = 0; sequence < LIMITS.decodedFramesMax; sequence++) {
+  for (let sequence = 0; sequence < LIMITS.parsedFramesMax; sequence++) {
     await batcher.room();
-    batcher.push(decodedFrame({ sequence }));
+    batcher.push(parsedFrame({ sequence }));
   }
   let hasRoom = false;
   void batcher.room().then(() => {

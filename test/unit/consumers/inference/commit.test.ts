@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Committer, settledPrefix } from '#consumers/inference/commit.ts';
+import { Committer, SettledPrefix } from '#consumers/inference/commit.ts';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import { Delivery } from '#consumers/inference/delivery.ts';
 import { Lane } from '#consumers/inference/lane.ts';
@@ -14,19 +14,37 @@ function deliveries(count: number): Delivery[] {
   return records(0, count).map((item) => new Delivery(item, 0, () => undefined));
 }
 
+function settledPrefix(list: readonly Delivery[]): SettledPrefix {
+  const prefix = new SettledPrefix();
+  prefix.extend(list);
+  return prefix;
+}
+
 describe('the prefix that one transaction commits', () => {
   it('ends before the first delivery that is not settled', () => {
     const list = deliveries(4);
     for (const index of [0, 1, 3]) list[index]?.settle(outcome(`r${index}`));
     expect(settledPrefix(list)).toMatchObject({ count: 2, nextOffset: 2 });
-    expect(settledPrefix(list)?.records.map(({ key }) => key)).toEqual(['r0', 'r1']);
+    expect(settledPrefix(list).records.map(({ key }) => key)).toEqual(['r0', 'r1']);
   });
 
-  it('is undefined when the first is not settled', () => {
+  it('is empty when the first is not settled', () => {
     const list = deliveries(2);
     list[1]?.settle(outcome('r1'));
-    expect(settledPrefix(list)).toBeUndefined();
-    expect(settledPrefix([])).toBeUndefined();
+    expect(settledPrefix(list).count).toBe(0);
+    expect(settledPrefix([]).count).toBe(0);
+  });
+
+  it('grows as deliveries settle, in whatever order, and is the same as if looked at once', () => {
+    const list = deliveries(4);
+    const prefix = new SettledPrefix();
+    for (const index of [1, 0, 3, 2]) {
+      list[index]?.settle(outcome(`r${index}`));
+      prefix.extend(list);
+    }
+    expect(prefix).toEqual(settledPrefix(list));
+    expect(prefix).toMatchObject({ count: 4, nextOffset: 4, isFull: false });
+    expect(prefix.records.map(({ key }) => key)).toEqual(['r0', 'r1', 'r2', 'r3']);
   });
 
   it('moves past offsets that hold no record', () => {
@@ -39,20 +57,20 @@ describe('the prefix that one transaction commits', () => {
   it('is bounded in records', () => {
     const list = deliveries(LIMITS.transactionRecordsMax + 1);
     for (const delivery of list) delivery.settle(outcome('x'));
-    expect(settledPrefix(list)?.count).toBe(LIMITS.transactionRecordsMax);
+    expect(settledPrefix(list).count).toBe(LIMITS.transactionRecordsMax);
   });
 
   it('is bounded in bytes of each topic, not of all together', () => {
     const third = Math.ceil(LIMITS.transactionBytesPerTopicMax / 3);
     const list = deliveries(4);
     for (const delivery of list) delivery.settle(outcome('x', third - 1, ['a', 'b', 'c']));
-    expect(settledPrefix(list)?.count).toBe(3);
+    expect(settledPrefix(list)).toMatchObject({ count: 3, isFull: true });
   });
 
   it('holds at least one delivery, however large', () => {
     const [one] = deliveries(1);
     one?.settle(outcome('x', LIMITS.transactionBytesPerTopicMax + 1));
-    expect(settledPrefix(one ? [one] : [])?.count).toBe(1);
+    expect(settledPrefix(one ? [one] : []).count).toBe(1);
   });
 });
 

@@ -1,12 +1,20 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseContainer } from '#codec/bitstream.ts';
+import { writeContainer } from '#codec/container-v2.ts';
+import { shortHash } from '#codec/tables.ts';
 import { Engine } from '#consumers/inference/engine.ts';
 import { forkEngine } from '#consumers/inference/engine-channel.ts';
 import type {
   BatchOutput,
+  EngineBatch,
   EngineChannel,
+  EngineFrame,
   EngineSettings,
 } from '#consumers/inference/engine-protocol.ts';
+import type { Finding } from '#consumers/inference/heads/head.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
+import { loadBundle } from '#models/bundle.ts';
+import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { TINY_BUNDLE, tinyCases } from '#test/unit/models/tiny.ts';
@@ -44,24 +52,49 @@ function createEngine(changes: Partial<EngineSettings> = {}) {
 }
 
 const CASES = tinyCases();
+const bundle = await loadBundle(TINY_BUNDLE);
 
-function goldenBatch() {
+function goldenBatch(): EngineBatch {
   return {
-    symbols: Int16Array.from(CASES.flatMap(({ symbols }) => symbols)),
-    channels: 4,
-    height: 8,
-    width: 8,
-    ratePoints: CASES.map(({ ratePoint }) => ratePoint),
-    geometries: CASES.map(({ content: [x0 = 0, y0 = 0, x1 = 1, y1 = 1] }) => ({
-      inputWidth: 64,
-      inputHeight: 64,
-      content: { x: x0 * 64, y: y0 * 64, width: (x1 - x0) * 64, height: (y1 - y0) * 64 },
+    frames: CASES.map(({ rans, ratePoint, content: [x0 = 0, y0 = 0, x1 = 1, y1 = 1] }) => ({
+      bitstream: bitstreamOf(rans, ratePoint),
+      geometry: {
+        inputWidth: 64,
+        inputHeight: 64,
+        content: { x: x0 * 64, y: y0 * 64, width: (x1 - x0) * 64, height: (y1 - y0) * 64 },
+      },
     })),
   };
 }
 
-function expectGolden({ findings }: BatchOutput): void {
+/** CompressAI's stream of a case, in our container. */
+function bitstreamOf(rans: string, ratePoint: number): Uint8Array {
+  const tables = defined(bundle.tablesByRatePoint[ratePoint], 'tables');
+  const payload = new Uint8Array(Buffer.from(rans, 'hex'));
+  const shape = bundle.latentShape();
+  return writeContainer({
+    header: {
+      ...shape,
+      frameType: 'intra',
+      referenceSequence: undefined,
+      ratePoint,
+      tableHash: shortHash(tables.hash),
+      side: undefined,
+    },
+    sidePayload: undefined,
+    chunks: [{ channelCount: shape.channels, payload }],
+  });
+}
+
+function findingsOf({ frames }: BatchOutput): (readonly Finding[])[] {
+  return frames.map((frame) => ('findings' in frame ? frame.findings : []));
+}
+
+function expectGolden(output: BatchOutput, skipped?: number): void {
+  const findings = findingsOf(output);
+  expect(findings).toHaveLength(CASES.length);
   for (const [index, golden] of CASES.entries()) {
+    if (index === skipped) continue;
     const [classified, detected, segmented] = findings[index] ?? [];
     const best = [...golden.probabilities].sort((a, b) => b - a);
     expect(classified?.task === 'classification' && classified.classifications).toMatchObject(
@@ -80,10 +113,10 @@ describe('the engine process', () => {
     const { engine } = createEngine();
     await engine.open();
     const output = await engine.run(goldenBatch());
-    expect(new Set(goldenBatch().ratePoints).size).toBe(2);
+    expect(new Set(CASES.map(({ ratePoint }) => ratePoint)).size).toBe(2);
     expectGolden(output);
     expect(output.heads).toHaveLength(3);
-    for (const { startUs, endUs } of [output.body, ...output.heads]) {
+    for (const { startUs, endUs } of [output.decode, output.body, ...output.heads]) {
       expect(endUs).toBeGreaterThanOrEqual(startUs);
     }
   });
@@ -91,7 +124,7 @@ describe('the engine process', () => {
   it('runs the active heads only', async () => {
     const { engine } = createEngine({ heads: ['segmentation'] });
     await engine.open();
-    const { findings } = await engine.run(goldenBatch());
+    const findings = findingsOf(await engine.run(goldenBatch()));
     expect(findings.map((list) => list.map(({ task }) => task))).toEqual(
       CASES.map(() => ['segmentation']),
     );
@@ -111,13 +144,32 @@ describe('the engine process', () => {
     expect(channels.length).toBe(2);
   });
 
-  it('says that a batch of the wrong shape failed, and goes on', async () => {
+  it.each([
+    ['cannot be decoded', 'bitstream-malformed', withBytesTooMany],
+    ['is no bitstream', 'bitstream-malformed', () => Uint8Array.of(1, 2, 3)],
+  ])('says which frame %s; its companions lose nothing', async (_, code, change) => {
     const { engine, channels } = createEngine();
     await engine.open();
-    const wrong = { ...goldenBatch(), channels: 2, height: 16 };
-    await expect(engine.run(wrong)).rejects.toMatchObject({ code: 'inference-failed' });
+    const { frames } = goldenBatch();
+    const output = await engine.run({
+      frames: frames.map((frame, index) =>
+        index === 1 ? { ...frame, bitstream: change(frame.bitstream) } : frame,
+      ),
+    });
+    expect(output.frames[1]).toMatchObject({ refusal: { code } });
+    expectGolden(output, 1);
     expectGolden(await engine.run(goldenBatch()));
     expect(channels.length).toBe(1);
+  });
+
+  it('takes batches of any size after one another', async () => {
+    const { engine } = createEngine();
+    await engine.open();
+    const [first, ...rest] = goldenBatch().frames;
+    const whole = await engine.run(goldenBatch());
+    const alone = await engine.run({ frames: [first as EngineFrame] });
+    const others = await engine.run({ frames: rest });
+    expect([...alone.frames, ...others.frames]).toEqual(whole.frames);
   });
 
   it('does not start without its provider: no silent fall-back', async () => {
@@ -137,3 +189,12 @@ describe('the engine process', () => {
     expect(exits).toEqual(['exit code 0']);
   });
 });
+
+function withBytesTooMany(bitstream: Uint8Array): Uint8Array {
+  const container = parseContainer(bitstream);
+  const chunks = container.chunks.map((chunk) => ({
+    ...chunk,
+    payload: Uint8Array.of(...chunk.payload, 0, 0, 0, 0),
+  }));
+  return writeContainer({ ...container, chunks });
+}

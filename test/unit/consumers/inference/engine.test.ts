@@ -48,15 +48,9 @@ class FakeChannel implements EngineChannel {
   }
 }
 
-const BATCH: EngineBatch = {
-  symbols: new Int16Array(4),
-  channels: 1,
-  height: 2,
-  width: 2,
-  ratePoints: [0],
-  geometries: [],
-};
-const OUTPUT: BatchOutput = { findings: [], body: { startUs: 0, endUs: 0 }, heads: [] };
+const BATCH: EngineBatch = { frames: [] };
+const NOW = { startUs: 0, endUs: 0 };
+const OUTPUT: BatchOutput = { frames: [], decode: NOW, body: NOW, heads: [] };
 
 async function setUp(open = true) {
   const clock = new ManualClock();

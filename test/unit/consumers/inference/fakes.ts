@@ -1,5 +1,5 @@
-import type { DecodedFrame } from '#consumers/inference/decoded-frame.ts';
 import { Delivery, type Outcome } from '#consumers/inference/delivery.ts';
+import type { ParsedFrame } from '#consumers/inference/parsed-frame.ts';
 import type { IncomingRecord, OutgoingRecord, Transactor } from '#runtime/broker.ts';
 import { settle } from '#test/fixtures/manual-clock.ts';
 
@@ -36,10 +36,10 @@ export function outcome(text: string, bytes = 1, topics: readonly string[] = ['o
   };
 }
 
-export function decodedFrame(
-  options: { sequence?: number; side?: number; symbol?: number; delivery?: Delivery } = {},
-): DecodedFrame {
-  const { sequence = 0, side = 2, symbol = 0 } = options;
+export function parsedFrame(
+  options: { sequence?: number; mark?: number; delivery?: Delivery } = {},
+): ParsedFrame {
+  const { sequence = 0, mark = 0 } = options;
   return {
     delivery: options.delivery ?? new Delivery(record(sequence), 0, () => undefined),
     frame: {
@@ -60,16 +60,10 @@ export function decodedFrame(
       bundleDigest: new Uint8Array(32),
       ratePoint: 0,
       dropped: {},
+      bitstream: Uint8Array.of(mark),
     },
-    bitstreamBytes: 10,
     tableHash: '0'.repeat(16),
-    latent: {
-      channels: 1,
-      height: side,
-      width: side,
-      symbols: new Int32Array(side * side).fill(symbol),
-    },
-    decodedTimeUs: 3,
+    parsedTimeUs: 3,
     traceparent: undefined,
   };
 }

@@ -1,28 +1,44 @@
 import { describe, expect, it } from 'vitest';
-import type { DecodedFrame } from '#consumers/inference/decoded-frame.ts';
 import { Delivery } from '#consumers/inference/delivery.ts';
 import type { BatchOutput, EngineBatch } from '#consumers/inference/engine-protocol.ts';
-import { inferBatch, packBatch } from '#consumers/inference/infer.ts';
+import { inferBatch } from '#consumers/inference/infer.ts';
+import type { ParsedFrame } from '#consumers/inference/parsed-frame.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
-import { decodedFrame, outcome, record } from './fakes.ts';
+import { outcome, parsedFrame, record } from './fakes.ts';
 
-/** An engine that fails for batches that hold a symbol of `bad`, and `isBroken` for all. */
+const GEOMETRY = {
+  inputWidth: 64,
+  inputHeight: 64,
+  content: { x: 0, y: 0, width: 64, height: 64 },
+};
+
+/** An engine that fails for batches that hold a mark of `bad`, and `isBroken` for all. */
 function setUp(bad: readonly number[]) {
   const clock = new ManualClock();
-  const state = { isBroken: false, restarts: 0, runs: [] as number[][] };
+  const state = {
+    isBroken: false,
+    undecodable: undefined as number | undefined,
+    restarts: 0,
+    runs: [] as number[][],
+  };
   const settledAs: string[] = [];
   const run = async (batch: EngineBatch): Promise<BatchOutput> => {
-    const marks = batch.ratePoints.map((_, index) => batch.symbols[index * 4] ?? 0);
+    const marks = batch.frames.map(({ bitstream: [mark = 0] }) => mark);
     state.runs.push(marks);
     if (state.isBroken || marks.some((mark) => bad.includes(mark))) {
       throw new HalfsightError('inference-stalled', 'no answer');
     }
     return {
-      findings: marks.map(() => [{ task: 'detection', detections: [] }]),
+      frames: marks.map((mark) =>
+        mark === state.undecodable
+          ? { refusal: { code: 'bitstream-malformed', message: 'no' } }
+          : { findings: [{ task: 'detection', detections: [] }] },
+      ),
+      decode: { startUs: 0, endUs: 0 },
       body: { startUs: 0, endUs: 1000 },
       heads: [{ startUs: 1000, endUs: 2000 }],
     };
@@ -34,9 +50,10 @@ function setUp(bad: readonly number[]) {
         state.restarts++;
       },
     },
+    blank: () => ({ bitstream: Uint8Array.of(0), geometry: GEOMETRY }),
     overload: { headsFor: () => ['detection'] as const },
-    publish: (frame: DecodedFrame) => {
-      settledAs.push(`${frame.latent.symbols[0]} results`);
+    publish: (frame: ParsedFrame) => {
+      settledAs.push(`${frame.frame.bitstream[0]} results`);
       return outcome('results');
     },
     deadLetter: (_: Delivery, error: unknown) => {
@@ -51,8 +68,8 @@ function setUp(bad: readonly number[]) {
   return { clock, state, settledAs, options };
 }
 
-const frames = (...symbols: number[]) =>
-  symbols.map((symbol, sequence) => decodedFrame({ symbol, sequence }));
+const frames = (...marks: number[]) =>
+  marks.map((mark, sequence) => parsedFrame({ mark, sequence }));
 
 describe('a batch', () => {
   it('gives every frame its results', async () => {
@@ -66,7 +83,7 @@ describe('a batch', () => {
     const { settledAs, options, state } = setUp([66]);
     await inferBatch({ frames: frames(1, 66, 3), reason: 'count' }, options);
     expect(settledAs).toEqual(['1 results', 'dead inference-failed', '3 results']);
-    // Twice together, then alone; the bad one twice, and a frame of zeros to see whose fault it is.
+    // Twice together, then alone; the bad one twice, and a blank one to see whose fault it is.
     expect(state.runs).toEqual([[1, 66, 3], [1, 66, 3], [1], [66], [66], [0], [3]]);
     expect(state.restarts).toBe(0);
   });
@@ -75,7 +92,7 @@ describe('a batch', () => {
     const { settledAs, options, state } = setUp([]);
     const delivery = new Delivery(record(0), 0, () => undefined);
     delivery.drop();
-    await inferBatch({ frames: [decodedFrame({ delivery })], reason: 'age' }, options);
+    await inferBatch({ frames: [parsedFrame({ delivery })], reason: 'age' }, options);
     expect(state.runs).toEqual([]);
     expect(settledAs).toEqual([]);
   });
@@ -115,22 +132,30 @@ describe('a broken engine', () => {
   });
 });
 
-describe('packing', () => {
-  it('takes 16 bits where the symbols fit, and 32 where one does not', () => {
-    expect(packBatch(frames(-32768, 32767)).symbols).toEqual(
-      Int16Array.of(-32768, -32768, -32768, -32768, 32767, 32767, 32767, 32767),
-    );
-    expect(packBatch(frames(1, 32768)).symbols).toEqual(
-      Int32Array.of(1, 1, 1, 1, 32768, 32768, 32768, 32768),
-    );
+describe('a frame that cannot be decoded', () => {
+  it('is a dead letter with its own reason; its companions are not computed again', async () => {
+    const { settledAs, options, state } = setUp([]);
+    state.undecodable = 2;
+    await inferBatch({ frames: frames(1, 2, 3), reason: 'count' }, options);
+    expect(settledAs).toEqual(['1 results', 'dead bitstream-malformed', '3 results']);
+    expect(state.runs).toEqual([[1, 2, 3]]);
   });
+});
 
-  it('carries the rate point and the geometry of each frame', () => {
-    const [one] = frames(1);
-    const other = one && { ...one, frame: { ...one.frame, ratePoint: 2 } };
-    const batch = packBatch(one && other ? [one, other] : []);
-    expect(batch.ratePoints).toEqual([0, 2]);
-    expect(batch).toMatchObject({ channels: 1, height: 2, width: 2 });
-    expect(batch.geometries[1]?.content).toEqual({ x: 0, y: 52, width: 416, height: 312 });
+it('the engine is told the geometry of each frame', async () => {
+  const { options } = setUp([]);
+  const batches: EngineBatch[] = [];
+  const run = (batch: EngineBatch) => {
+    batches.push(batch);
+    return options.engine.run(batch);
+  };
+  await inferBatch(
+    { frames: frames(1), reason: 'age' },
+    { ...options, engine: { ...options.engine, run } },
+  );
+  expect(batches[0]?.frames[0]?.geometry).toEqual({
+    inputWidth: 416,
+    inputHeight: 416,
+    content: { x: 0, y: 52, width: 416, height: 312 },
   });
 });

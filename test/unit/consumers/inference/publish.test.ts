@@ -3,7 +3,7 @@ import { resultsOutcome } from '#consumers/inference/publish.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { decodeResult, TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
-import { decodedFrame } from './fakes.ts';
+import { parsedFrame } from './fakes.ts';
 import { tinyFrames } from './tiny-frames.ts';
 
 const { bundle, framing } = await tinyFrames();
@@ -12,7 +12,7 @@ const options = { bundle, framing, topics, heads: TASKS, tracer: noTracer };
 
 it('a head that did not run publishes that it was shed, and nothing found', () => {
   const { records, counters } = resultsOutcome(
-    decodedFrame({ symbol: 1, sequence: 7 }),
+    parsedFrame({ sequence: 7 }),
     {
       findings: [{ task: 'detection', detections: [] }],
       intervals: [{ startUs: 1, endUs: 2 }],

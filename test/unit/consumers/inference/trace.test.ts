@@ -1,9 +1,10 @@
 import { beforeAll, expect, it } from 'vitest';
-import { decodeDeliveries } from '#consumers/inference/decode.ts';
-import type { DecodedFrame } from '#consumers/inference/decoded-frame.ts';
+import { blankFrame } from '#consumers/inference/decode.ts';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import { inferBatch } from '#consumers/inference/infer.ts';
 import { Lane } from '#consumers/inference/lane.ts';
+import { parseDelivery } from '#consumers/inference/parse.ts';
+import type { ParsedFrame } from '#consumers/inference/parsed-frame.ts';
 import { resultsOutcome } from '#consumers/inference/publish.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { silentLogger } from '#runtime/log.ts';
@@ -70,15 +71,16 @@ async function process(traceparents: readonly (string | undefined)[]) {
     tracer,
     telemetry,
   };
-  const frames: DecodedFrame[] = [];
+  const frames: ParsedFrame[] = [];
   for (const [offset, traceparent] of traceparents.entries()) {
     const headers = traceparent === undefined ? {} : { traceparent: Buffer.from(traceparent) };
     lane.push([record(offset, { value: tiny.record(offset), headers })]);
     const delivery = lane.next();
-    if (delivery === undefined) throw new Error('nothing to decode');
+    if (delivery === undefined) throw new Error('nothing to parse');
     const { bundle, framing } = tiny;
     const options = { ...common, bundle, framing, overload: { skips: () => false } };
-    frames.push(...(await decodeDeliveries([{ lane, delivery }], options)));
+    const frame = await parseDelivery({ lane, delivery }, options);
+    if (frame !== undefined) frames.push(frame);
   }
   const topics = topicTable();
   await inferBatch(
@@ -86,13 +88,17 @@ async function process(traceparents: readonly (string | undefined)[]) {
     {
       ...common,
       overload: { headsFor: () => HEADS },
+      blank: () => blankFrame(tiny.bundle),
       engine: {
         restart: () => undefined,
-        run: async ({ ratePoints }) => ({
-          findings: ratePoints.map(() => [
-            { task: 'classification', classifications: [] },
-            { task: 'detection', detections: [] },
-          ]),
+        run: async (batch) => ({
+          frames: batch.frames.map(() => ({
+            findings: [
+              { task: 'classification', classifications: [] },
+              { task: 'detection', detections: [] },
+            ],
+          })),
+          decode: { startUs: 5, endUs: 9 },
           body: { startUs: 10, endUs: 20 },
           heads: [
             { startUs: 20, endUs: 30 },
@@ -116,17 +122,21 @@ it('one trace leads through every step of a sampled frame', async () => {
   const { spans, outcomes } = await process([TRACE]);
   expect(spans.map(({ name }) => name)).toEqual([
     'fetch',
-    'decode',
+    'parse',
     'batch',
+    'decode',
+    'body',
     'head classification',
     'head detection',
     'publish',
   ]);
-  const [fetch, decode, batch, head1, head2, publish] = spans;
+  const [fetch, parse, batch, decode, body, head1, head2, publish] = spans;
   expect(fetch?.parent).toBe(TRACE);
-  expect(decode?.parent).toBe(fetch?.traceparent);
-  expect(batch?.parent).toBe(decode?.traceparent);
-  for (const span of [head1, head2, publish]) expect(span?.parent).toBe(batch?.traceparent);
+  expect(parse?.parent).toBe(fetch?.traceparent);
+  expect(batch?.parent).toBe(parse?.traceparent);
+  for (const span of [decode, body, head1, head2, publish])
+    expect(span?.parent).toBe(batch?.traceparent);
+  expect([decode?.startTimeUs, decode?.endTimeUs]).toEqual([5, 9]);
   expect([head2?.startTimeUs, head2?.endTimeUs]).toEqual([30, 45]);
   expect(spans.every(({ isEnded }) => isEnded)).toBe(true);
   for (const { headers } of outcomes[0]?.records ?? []) {
@@ -138,10 +148,10 @@ it('one trace leads through every step of a sampled frame', async () => {
 it('frames of one batch are linked to one another; frames not sampled have no spans', async () => {
   const { spans, outcomes } = await process([TRACE, undefined, OTHER]);
   const batches = spans.filter(({ name }) => name === 'batch');
-  const decodes = spans.filter(({ name }) => name === 'decode');
+  const parses = spans.filter(({ name }) => name === 'parse');
   expect(batches.map(({ links }) => links)).toEqual([
-    [decodes[1]?.traceparent],
-    [decodes[0]?.traceparent],
+    [parses[1]?.traceparent],
+    [parses[0]?.traceparent],
   ]);
   expect(batches[0]?.attributes).toMatchObject({ 'messaging.batch.message_count': 3 });
   expect(spans.filter(({ name }) => name === 'publish')).toHaveLength(2);

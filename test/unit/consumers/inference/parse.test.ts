@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeDeliveries } from '#consumers/inference/decode.ts';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import type { Delivery } from '#consumers/inference/delivery.ts';
 import { Lane } from '#consumers/inference/lane.ts';
+import { parseDelivery } from '#consumers/inference/parse.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { defined } from '#runtime/assert.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
@@ -36,32 +36,30 @@ function setUp(framing: Framing = tiny.framing) {
   /** Records older than this are skipped. */
   const freshFromMs = { value: 0 };
   let offset = 0;
-  const decodeAll = (values: readonly (Uint8Array | null)[], key: string | null = 'cam-1') => {
-    lane.push(values.map((value) => record(offset++, { value, key })));
-    const fetched = values.map(() => ({ lane, delivery: defined(lane.next(), 'a delivery') }));
-    return decodeDeliveries(fetched, {
-      bundle: tiny.bundle,
-      framing,
-      deadLetter: (_: Delivery, error: unknown) => {
-        buried.push(codeOf(error) ?? (error as Error).name);
-        return outcome('dead');
+  const parse = (value: Uint8Array | null, key: string | null = 'cam-1') => {
+    lane.push([record(offset++, { value, key })]);
+    return parseDelivery(
+      { lane, delivery: defined(lane.next(), 'a delivery') },
+      {
+        bundle: tiny.bundle,
+        framing,
+        deadLetter: (_: Delivery, error: unknown) => {
+          buried.push(codeOf(error) ?? (error as Error).name);
+          return outcome('dead');
+        },
+        overload: { skips: (timestampMs) => timestampMs < freshFromMs.value },
+        skip: ({ frame }) => {
+          skipped.push(frame.sequence);
+          return outcome('skipped');
+        },
+        clock,
+        logger: silentLogger,
+        tracer: noTracer,
+        telemetry,
       },
-      overload: { skips: (timestampMs) => timestampMs < freshFromMs.value },
-      skip: ({ frame }) => {
-        skipped.push(frame.sequence);
-        return outcome('skipped');
-      },
-      clock,
-      logger: silentLogger,
-      tracer: noTracer,
-      telemetry,
-    });
+    );
   };
-  const decode = async (value: Uint8Array | null, key: string | null = 'cam-1') => {
-    const [decoded] = await decodeAll([value], key);
-    return decoded;
-  };
-  return { clock, lane, buried, skipped, freshFromMs, decode, decodeAll };
+  return { clock, lane, buried, skipped, freshFromMs, parse };
 }
 
 /** The record with `changes` made to its bytes. */
@@ -77,40 +75,24 @@ function flip(bytes: Uint8Array, index: number): Uint8Array {
   });
 }
 
-describe('decode', () => {
-  it('takes frames side by side; a bad one does not touch the other', async () => {
-    const { decodeAll, buried } = setUp();
-    const good = await decodeAll([tiny.record(1, {}, 64), tiny.record(2, {}, 128)]);
-    expect(good.map(({ frame }) => frame.sequence)).toEqual([1, 2]);
-    const alone = setUp();
-    const expected = [await alone.decode(tiny.record(1, {}, 64))];
-    expected.push(await alone.decode(tiny.record(2, {}, 128)));
-    expect(good.map(({ latent }) => latent)).toEqual(expected.map((one) => one?.latent));
-
-    const damaged = flip(tiny.record(3), tiny.record(3).length - 6);
-    const rest = await decodeAll([damaged, tiny.record(4, {}, 64)]);
-    expect(rest.map(({ frame }) => frame.sequence)).toEqual([4]);
-    expect(rest[0]?.latent).toEqual(good[0]?.latent);
-    expect(buried).toEqual(['bitstream-checksum-mismatch']);
-  });
-
-  it('gives the latent, and who it is', async () => {
-    const { decode, lane } = setUp();
-    const decoded = await decode(tiny.record(7, {}, 64));
-    expect(decoded?.latent.symbols).toEqual(new Int32Array(4 * 8 * 8).fill(-8));
-    expect(decoded?.frame).toMatchObject({ cameraId: 'cam-1', epoch: EPOCH, sequence: 7 });
-    expect(decoded?.tableHash).toHaveLength(16);
-    expect(decoded?.bitstreamBytes).toBe(tiny.frame(7, {}, 64).bitstream.length);
+describe('parse', () => {
+  it('gives the frame, and who it is; its bitstream is as it was', async () => {
+    const { parse, lane } = setUp();
+    const parsed = await parse(tiny.record(7, {}, 64));
+    expect(parsed?.frame).toMatchObject({ cameraId: 'cam-1', epoch: EPOCH, sequence: 7 });
+    const { bitstream } = tiny.frame(7, {}, 64);
+    expect([...(parsed?.frame.bitstream ?? [])]).toEqual([...bitstream]);
+    expect(parsed?.tableHash).toHaveLength(16);
     expect(lane.deliveries[0]?.identity).toMatchObject({ sequence: 7 });
   });
 
   it('lets a frame through once', async () => {
-    const { decode, lane, buried } = setUp();
-    expect(await decode(tiny.record(1))).toBeDefined();
-    expect(await decode(tiny.record(1))).toBeUndefined();
-    expect(await decode(tiny.record(0))).toBeUndefined();
-    expect(await decode(tiny.record(2))).toBeDefined();
-    expect(await decode(tiny.record(0, { epoch: EPOCH + 1 }))).toBeDefined();
+    const { parse, lane, buried } = setUp();
+    expect(await parse(tiny.record(1))).toBeDefined();
+    expect(await parse(tiny.record(1))).toBeUndefined();
+    expect(await parse(tiny.record(0))).toBeUndefined();
+    expect(await parse(tiny.record(2))).toBeDefined();
+    expect(await parse(tiny.record(0, { epoch: EPOCH + 1 }))).toBeDefined();
     expect(lane.deliveries.map(({ outcome: end }) => end?.kind)).toEqual([
       undefined,
       'duplicate',
@@ -123,17 +105,18 @@ describe('decode', () => {
 });
 
 it('skips what is too old, but not poison, and repeats only once', async () => {
-  const { decodeAll, lane, skipped, buried, freshFromMs } = setUp();
+  const { parse, lane, skipped, buried, freshFromMs } = setUp();
   freshFromMs.value = Number.POSITIVE_INFINITY;
-  const old = [tiny.record(0), new Uint8Array(3), tiny.record(1), tiny.record(1)];
-  expect(await decodeAll(old)).toEqual([]);
+  for (const value of [tiny.record(0), new Uint8Array(3), tiny.record(1), tiny.record(1)]) {
+    expect(await parse(value)).toBeUndefined();
+  }
   expect(skipped).toEqual([0, 1]);
   expect(buried).toHaveLength(1);
   const kinds = lane.deliveries.map(({ outcome: settledAs }) => settledAs?.kind);
   expect(kinds.filter((kind) => kind === 'duplicate')).toHaveLength(1);
   expect(kinds).toHaveLength(4);
   freshFromMs.value = 0;
-  expect(await decodeAll([tiny.record(2)])).toHaveLength(1);
+  expect(await parse(tiny.record(2))).toBeDefined();
 });
 
 describe('poison gets its own reason', () => {
@@ -153,17 +136,17 @@ describe('poison gets its own reason', () => {
   ];
 
   it.each(reasons)('%s', async (reason, make) => {
-    const { decode, buried, lane } = setUp();
+    const { parse, buried, lane } = setUp();
     const [value, key = 'cam-1'] = make();
-    expect(await decode(value, key)).toBeUndefined();
+    expect(await parse(value, key)).toBeUndefined();
     expect(buried).toEqual([reason]);
     expect(lane.deliveries[0]?.outcome).toBeDefined();
   });
 
-  it('and the next record is decoded', async () => {
-    const { decode } = setUp();
-    await decode(new Uint8Array(3));
-    expect(await decode(tiny.record(0))).toBeDefined();
+  it('and the next record is parsed', async () => {
+    const { parse } = setUp();
+    await parse(new Uint8Array(3));
+    expect(await parse(tiny.record(0))).toBeDefined();
   });
 });
 
@@ -176,15 +159,15 @@ it('waits for a schema registry that is away; that is not the record’s fault',
       if (++tries < 3) throw new HalfsightError('schema-registry-unavailable', 'away');
     },
   };
-  const { decode, clock, buried } = setUp(framing);
-  let isDecoded = false;
-  void decode(tiny.record(0)).then((decoded) => {
-    isDecoded = decoded !== undefined;
+  const { parse, clock, buried } = setUp(framing);
+  let isParsed = false;
+  void parse(tiny.record(0)).then((parsed) => {
+    isParsed = parsed !== undefined;
   });
   await settled();
-  expect(isDecoded).toBe(false);
+  expect(isParsed).toBe(false);
   await clock.advance(2 * LIMITS.acquireRetryDelayMsMax);
   await settled();
-  expect(isDecoded).toBe(true);
+  expect(isParsed).toBe(true);
   expect(buried).toEqual([]);
 });
