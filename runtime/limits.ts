@@ -76,6 +76,11 @@ export const LIMITS = {
   statusIntervalMs: 1_000,
   telemetryIntervalMs: 10_000,
 
+  // ---- Every process --------------------------------------------------------------------------
+  /** Half of V8's young generation, and all of its old one. */
+  heapSemiSpaceMiB: 8,
+  heapOldSpaceMiB: 256,
+
   // ---- Inference consumer --------------------------------------------------------------------
   /** Fetched record bytes not yet settled, all partitions of one process. */
   consumerBytesInFlightMax: 64 * 1024 * 1024,
@@ -110,11 +115,6 @@ export const LIMITS = {
   /** Failures in a row, of a start or of a known-good frame, after which the process gives up. */
   engineFailuresMax: 5,
   engineCloseTimeoutMs: 3_000,
-  /**
-   * Half of V8's young generation in the engine process. Left alone V8 lets it grow in steps over
-   * hours, to 60 MiB more than is ever used: tensors are outside its heap.
-   */
-  engineSemiSpaceMiB: 4,
   /** How long a stopping consumer waits for what is under way to be committed. */
   inferenceDrainTimeoutMs: 10_000,
   detectionsPerFrameMax: 100,

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { LIMITS } from '#runtime/limits.ts';
+import { HEAP_OPTIONS } from '#runtime/heap.ts';
 import type { EngineChannel, FromEngine } from './engine-protocol.ts';
 
 const PROGRAM = fileURLToPath(new URL('./engine-process.ts', import.meta.url));
@@ -14,7 +14,7 @@ export function forkEngine(): EngineChannel {
   const child = fork(PROGRAM, {
     // "advanced" keeps typed arrays as they are.
     serialization: 'advanced',
-    execArgv: [`--max-semi-space-size=${LIMITS.engineSemiSpaceMiB}`],
+    execArgv: [...HEAP_OPTIONS],
   });
   return {
     send(message) {

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
+import { HEAP_OPTIONS } from '#runtime/heap.ts';
 import { EXIT } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 
@@ -69,7 +70,7 @@ export class Child {
     const child = fork(join(ROOT, module), [...args], {
       cwd: ROOT,
       env: variables,
-      execArgv: [],
+      execArgv: [...HEAP_OPTIONS],
       stdio: ['ignore', log, log, 'ipc'],
       detached: true,
     });

@@ -99,8 +99,8 @@ report(
     bench: 'consumer',
     rounds,
     about: [
-      `${FRAMES} frames of ${PICTURES} pictures wait; ${frames.bundle.manifest.name}, ${provider}, one`,
-      'thread a session. Processor time a frame, microseconds, of the consumer without its engine:',
+      `${FRAMES} frames of ${PICTURES} pictures wait; ${frames.bundle.manifest.name}, ${provider},`,
+      'one thread a session. Processor time a frame, microseconds, of the consumer without its engine:',
       'of its main thread, and of all its threads.',
     ],
     tables: [
