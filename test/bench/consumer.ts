@@ -100,8 +100,8 @@ report(
     rounds,
     about: [
       `${FRAMES} frames of ${PICTURES} pictures wait; ${frames.bundle.manifest.name}, ${provider},`,
-      'one thread a session. Processor time a frame, microseconds, of the consumer without its engine:',
-      'of its main thread, and of all its threads.',
+      'one thread a session. Processor time a frame, microseconds, of the consumer without its',
+      'engine: of its main thread, and of all its threads.',
     ],
     tables: [
       markdownTable(
