@@ -111,6 +111,12 @@ export interface ConsumerHandlers {
    * the consumer: `onFailed` with that error, the position before these records.
    */
   onRecords(records: readonly IncomingRecord[]): void | Promise<void>;
+  /**
+   * All records of the partition from its position up to `offset` have been handed out in this
+   * generation. Comes after `onRecords`, and where there is nothing to hand out: Kafka shows nobody
+   * the markers of transactions, nor a committed reader the records of aborted ones.
+   */
+  onReached?(topic: string, partition: number, offset: number): void;
   /** The consumer has stopped for good with an error that it could not recover from. */
   onFailed(error: Error): void;
 }
@@ -158,6 +164,11 @@ export interface Broker {
   /** Throws `topic-missing` with advice for a topic that does not exist. */
   partitionCount(topic: string): Promise<number>;
   offsets(topic: string): Promise<PartitionOffsets[]>;
+  /**
+   * By partition: the offset of the first record with this time, in milliseconds since the Unix
+   * epoch, or a later one; where there is none, the offset after the last record.
+   */
+  offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, number>>;
   committedOffsets(groupId: string, topic: string): Promise<ReadonlyMap<number, number>>;
   openProducer(): Promise<Producer>;
   openTransactor(options: TransactorOptions): Promise<Transactor>;

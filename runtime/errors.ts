@@ -60,6 +60,14 @@ export const ERRORS = {
   'topic-missing': { retry: false },
   'publish-failed': { retry: true },
 
+  // The registry of cameras.
+  'registry-down': { retry: true },
+  'registry-unavailable': { retry: true },
+  'registry-refused': { retry: false },
+  'registry-full': { retry: false },
+  'camera-invalid': { retry: false },
+  'camera-conflict': { retry: false },
+
   // Subscribers.
   'handler-failed': { retry: false },
 

@@ -39,7 +39,13 @@ export const LIMITS = {
   /** Frames a camera may hold before encoding. One: the newest frame wins. */
   framesWaitingPerCameraMax: 1,
   accumulatorLingerMs: 20,
+  /** Bytes of one send: where it begins, and how far it adapts to the line. */
+  accumulatorBytesStart: 32 * 1024,
+  accumulatorBytesMin: 4 * 1024,
   accumulatorBytesMax: 512 * 1024,
+  /** A full batch acknowledged sooner makes the next ones larger, one that took longer smaller. */
+  sendQuickMs: 1_000,
+  sendSlowMs: 2_500,
   /** Encoded frames an agent holds until the broker acknowledges them; beyond, new ones drop. */
   publishBacklogBytesMax: 32 * 1024 * 1024,
   /** Records on an agent's disk, unless its settings say otherwise. */
@@ -81,6 +87,30 @@ export const LIMITS = {
   heapSemiSpaceMiB: 8,
   heapOldSpaceMiB: 256,
 
+  // ---- Fleet ---------------------------------------------------------------------------------
+  /** Cameras in one registry; 400 bytes each. */
+  fleetCamerasMax: 10_000,
+  cameraSourceLengthMax: 2_048,
+  cameraLabelsMax: 16,
+  /** How often an agent renews its leases, learns of changes and takes free cameras. */
+  fleetBeatIntervalMs: 1_000,
+  /** The registry ends the leases of an agent that it has not seen for so long. */
+  fleetLeaseMs: 10_000,
+  /** So much earlier the agent itself takes them for ended. */
+  fleetClockAllowanceMs: 3_000,
+  /** A registry that nobody spoke to for so long was away, or its clock was set forward. */
+  fleetSilenceMs: 2_500,
+  /** One call of the registry: a connection, or an answer. */
+  fleetRequestTimeoutMs: 1_500,
+  /** Stated: a killed agent's cameras have other owners so soon. */
+  fleetTakeOverMs: 15_000,
+  /** An owner that gives a camera up has so long to publish what it has of it. */
+  fleetReleaseTimeoutMs: 10_000,
+  /** Cameras that an agent hands to others at a time, to even out the spread. */
+  fleetSurplusPerBeatMax: 4,
+  /** Each camera's live status is told once in so many beats. */
+  fleetLiveBeats: 5,
+
   // ---- Inference consumer --------------------------------------------------------------------
   /** Fetched record bytes not yet settled, all partitions of one process. */
   consumerBytesInFlightMax: 64 * 1024 * 1024,
@@ -120,6 +150,23 @@ export const LIMITS = {
   detectionsPerFrameMax: 100,
   /** Under overload a head is left out, or taken back, at most so often. */
   overloadRestMs: 2_000,
+
+  // ---- Backfill --------------------------------------------------------------------------------
+  /** How often a backfill looks how far it is, and tells. */
+  backfillProgressIntervalMs: 1_000,
+  /** How often a backfill that may not run asks whether it may. */
+  backfillGateIntervalMs: 1_000,
+  /** Under a rate, frames of so long may come at once. */
+  backfillBurstMs: 100,
+  /**
+   * Records are in the order in which they came, their times are those of their writers. A backfill
+   * reads on for so long behind its end in time, for what a late clock wrote.
+   */
+  backfillClockSkewMs: 60_000,
+  /** Partitions whose ranges are fixed at the same time: each takes a connection. */
+  backfillPartitionsAtOnce: 16,
+  /** How often another worker may come between while a range is fixed. */
+  backfillFixTriesMax: 10,
 
   // ---- Subscriber ------------------------------------------------------------------------------
   handlerAttemptsMax: 6,
@@ -224,6 +271,15 @@ assert(
   'a stopping agent must have time to store what it could not publish',
 );
 assert(
+  LIMITS.accumulatorBytesMin <= LIMITS.accumulatorBytesStart &&
+    LIMITS.accumulatorBytesStart <= LIMITS.accumulatorBytesMax,
+  'the size of a batch begins within its bounds',
+);
+assert(
+  LIMITS.sendQuickMs < LIMITS.sendSlowMs && 4 * LIMITS.sendSlowMs <= LIMITS.requestTimeoutMs,
+  'a line may become four times as slow before a batch is over its time-out',
+);
+assert(
   LIMITS.accumulatorBytesMax <= LIMITS.publishBacklogBytesMax,
   'the accumulator is part of the backlog',
 );
@@ -279,6 +335,24 @@ assert(LIMITS.batchFramesMax <= LIMITS.parsedFramesMax, 'a whole batch must be a
 assert(
   2 * LIMITS.heartbeatIntervalMs < LIMITS.fencedGraceMs,
   'two heartbeats must fit in the time in which a fenced process hears of a rebalance',
+);
+assert(
+  LIMITS.fleetBeatIntervalMs * 3 <= LIMITS.fleetLeaseMs - LIMITS.fleetClockAllowanceMs,
+  'three beats must fit in a lease, as the agent counts it',
+);
+assert(
+  LIMITS.fleetBeatIntervalMs + LIMITS.fleetRequestTimeoutMs <= LIMITS.fleetSilenceMs &&
+    LIMITS.fleetSilenceMs < LIMITS.fleetClockAllowanceMs,
+  'a step of the clock that passes for no silence must not end a lease before its agent does',
+);
+assert(
+  LIMITS.fleetLeaseMs + LIMITS.fleetBeatIntervalMs + 2 * LIMITS.fleetRequestTimeoutMs <=
+    LIMITS.fleetTakeOverMs,
+  'the beat after the end of a lease, and the one that takes the camera, must be in time',
+);
+assert(
+  LIMITS.fleetReleaseTimeoutMs + 3 * LIMITS.fleetRequestTimeoutMs < LIMITS.shutdownTimeoutMs,
+  'an agent that stops must be able to hand its cameras on',
 );
 assert(
   LIMITS.inferenceDrainTimeoutMs + LIMITS.engineCloseTimeoutMs < LIMITS.shutdownTimeoutMs,

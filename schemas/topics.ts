@@ -27,6 +27,8 @@ export interface TopicOptions {
   readonly replicationFactor?: number;
 }
 
+/** Ends every topic's name. Another one would mean records that readers of this one cannot read. */
+const VERSION = '.v1';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** How long frames can be analysed again; also how long conservation can be checked. */
@@ -44,7 +46,7 @@ export function topicTable(options: TopicOptions = {}): TopicTable {
     recordType: RecordTypeName,
     settings: Topic['settings'],
   ): Topic => ({
-    name: `${prefix}.${stage}.v1`,
+    name: `${prefix}.${stage}${VERSION}`,
     recordType,
     partitionCount,
     replicationFactor,
@@ -92,6 +94,39 @@ export function topicSpecs(table: TopicTable): Topic[] {
   const results = TASKS.map((task) => table.results[task]);
   const { frames, status, deadLetters, deadLetterActions } = table;
   return [frames, status, ...results, deadLetters, deadLetterActions];
+}
+
+/**
+ * The table of a backfill: it reads the same frames, but what comes of them is on topics of its
+ * own. Live results stay one for each frame and head, and its dead letters are none of the live
+ * ones, which are counted in the balance and may be redriven.
+ */
+export function backfillTopics(table: TopicTable): TopicTable {
+  const own = (topic: Topic): Topic => {
+    const stage = topic.name.slice(0, -VERSION.length);
+    return { ...topic, name: `${stage}.backfill${VERSION}` };
+  };
+  const { classification, detection, segmentation } = table.results;
+  return {
+    ...table,
+    deadLetters: own(table.deadLetters),
+    results: {
+      classification: own(classification),
+      detection: own(detection),
+      segmentation: own(segmentation),
+    },
+  };
+}
+
+/** The topics that only backfills write. */
+export function backfillSpecs(table: TopicTable): Topic[] {
+  const { results, deadLetters } = backfillTopics(table);
+  return [...TASKS.map((task) => results[task]), deadLetters];
+}
+
+/** What the groups of all backfills begin with; each has one of its own, by its id. */
+export function backfillGroups({ frames }: TopicTable): string {
+  return `${frames.name}-backfill-`;
 }
 
 /**

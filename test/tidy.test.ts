@@ -28,6 +28,7 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
   { folder: 'schemas/', mayImport: ['schemas/', ...LEAVES] },
   { folder: 'codec/', mayImport: ['codec/', ...LEAVES] },
   { folder: 'models/', mayImport: ['models/', 'codec/', ...LEAVES] },
+  { folder: 'producers/fleet/', mayImport: ['producers/fleet/', 'runtime/', 'schemas/'] },
   {
     folder: 'producers/camera/',
     mayImport: ['producers/camera/', 'runtime/', 'schemas/', 'codec/', 'models/'],
@@ -45,6 +46,14 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
     folder: 'consumers/dead-letters/',
     mayImport: ['consumers/dead-letters/', 'consumers/subscriber/', 'runtime/', 'schemas/'],
   },
+  // Jobs run the inference pipeline on what is stored.
+  {
+    folder: 'consumers/jobs/',
+    mayImport: [
+      ...['consumers/jobs/', 'consumers/inference/', 'consumers/subscriber/'],
+      ...['runtime/', 'schemas/', 'models/'],
+    ],
+  },
   // The composition root of `npm start`: it shows results, so it subscribes like anyone else.
   {
     folder: 'infra/start/',
@@ -56,6 +65,21 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
     mayImport: [
       ...['infra/', 'models/', 'codec/', 'runtime/', 'schemas/'],
       ...['producers/camera/', 'consumers/inference/'],
+    ],
+  },
+  // `npx halfsight`: a table of the other commands' main.ts.
+  {
+    folder: 'infra/command/',
+    mayImport: [
+      ...['infra/', 'runtime/'],
+      ...['consumers/subscriber/', 'consumers/dead-letters/', 'consumers/jobs/'],
+    ],
+  },
+  {
+    folder: 'infra/plan/',
+    mayImport: [
+      ...['infra/', 'runtime/', 'schemas/'],
+      ...['models/bundle.ts', 'consumers/subscriber/text-table.ts'],
     ],
   },
   { folder: 'infra/', mayImport: ['infra/', 'runtime/', 'schemas/'] },

@@ -17,7 +17,7 @@ import { FaultLog } from './fault-log.ts';
 import { Fetch } from './fetch.ts';
 import { runInfer } from './infer.ts';
 import { Overload } from './overload.ts';
-import { runParse } from './parse.ts';
+import { runParse, type Select } from './parse.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
 import { Pipeline } from './pipeline.ts';
 import { type FrameFindings, resultsOutcome } from './publish.ts';
@@ -35,6 +35,10 @@ export interface Parts {
   readonly tracer: Tracer;
   readonly telemetry: Telemetry;
   readonly spawnEngine: () => EngineChannel;
+  /** Which records are analysed; undefined: all. */
+  readonly select?: Select | undefined;
+  /** What stands in the headers of each result, beside what always does. */
+  readonly resultHeaders?: Readonly<Record<string, string>> | undefined;
   /** Something that only a fresh start can mend. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -71,7 +75,7 @@ export function assemble(parts: Parts): Pipeline {
   });
   const { heads } = settings.engine;
   const overload = new Overload({ ...parts, settings: settings.overload, heads });
-  const publishing = { bundle, heads, framing, topics, tracer };
+  const publishing = { bundle, heads, framing, topics, tracer, headers: parts.resultHeaders };
   const publish = (frame: ParsedFrame, found: FrameFindings) =>
     resultsOutcome(frame, found, publishing);
   const skip = (frame: ParsedFrame) =>

@@ -9,7 +9,7 @@ import type { CounterName } from './telemetry.ts';
  * ready encoded, so that a failed transaction is repeated without computing anything again.
  */
 export interface Outcome {
-  readonly kind: 'results' | 'dead-letter' | 'duplicate';
+  readonly kind: 'results' | 'dead-letter' | 'duplicate' | 'not-selected';
   readonly records: readonly OutgoingRecord[];
   /** Counted once, when the outcome is committed. */
   readonly counters: readonly CounterName[];

@@ -1,6 +1,7 @@
 import { type BitstreamHeader, checkBitstream } from '#codec/bitstream.ts';
 import { shortHash } from '#codec/tables.ts';
 import type { Bundle } from '#models/bundle.ts';
+import type { IncomingRecord } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -15,7 +16,15 @@ import type { Overload } from './overload.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
 import type { Telemetry } from './telemetry.ts';
 
+/**
+ * Whether a record is to be analysed; one that is not settles as nothing. It may make the pipeline
+ * wait; a rejection ends it.
+ */
+export type Select = (record: IncomingRecord) => boolean | Promise<boolean>;
+
 export interface ParseOptions {
+  /** Undefined: every record is. */
+  readonly select?: Select | undefined;
   readonly bundle: Bundle;
   readonly framing: Framing;
   readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
@@ -42,12 +51,16 @@ export async function runParse(fetch: Fetch, batcher: Batcher, options: ParseOpt
 
 /**
  * The frame of a delivery, its bitstream checked as far as that goes without decoding it; undefined
- * where it was settled (a duplicate, a dead letter, a frame that is skipped) or dropped.
+ * where it was settled (not selected, a duplicate, a dead letter, skipped) or dropped.
  */
 export async function parseDelivery(
   { lane, delivery }: FetchedDelivery,
   options: ParseOptions,
 ): Promise<ParsedFrame | undefined> {
+  if (options.select !== undefined && !(await options.select(delivery.record))) {
+    delivery.settle({ kind: 'not-selected', records: [], counters: ['frames-not-selected'] });
+    return undefined;
+  }
   const span = startSpan(delivery, options.tracer);
   try {
     await learnSchema(delivery, options);

@@ -17,6 +17,8 @@ export interface PublishOptions {
   readonly framing: Framing;
   readonly topics: TopicTable;
   readonly tracer: Tracer;
+  /** What else stands in the headers of each result. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What the engine found in one frame. */
@@ -41,6 +43,7 @@ export function resultsOutcome(
   const span = options.tracer.start('publish', { kind: 'producer', parent: found.traceparent });
   const traceparent = span.traceparent();
   const headers = {
+    ...options.headers,
     'frame-id': frameId(parsed.frame),
     ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
   };

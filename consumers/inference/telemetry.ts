@@ -17,6 +17,8 @@ export type CounterName =
   | 'frames-already-committed'
   /** Published twice by the camera agent, which is at-least-once: not a drop either. */
   | 'duplicate-frame'
+  /** Read by a job that is about other frames. */
+  | 'frames-not-selected'
   | `results-${Task}`
   /** Results that say that their head did not run. */
   | `results-shed-${Task}`

@@ -8,7 +8,7 @@ import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import type { Result } from '#schemas/result.ts';
-import { topicTable } from '#schemas/topics.ts';
+import { backfillTopics, topicTable } from '#schemas/topics.ts';
 import {
   FOLLOW_USAGE,
   type FollowArguments,
@@ -48,7 +48,8 @@ async function main(): Promise<number> {
 async function follow(args: FollowArguments, stopping: AbortSignal): Promise<void> {
   const environment = readEnvironment();
   const clock = systemClock;
-  const topics = topicTable({ prefix: environment.topicPrefix });
+  const live = topicTable({ prefix: environment.topicPrefix });
+  const topics = args.backfill ? backfillTopics(live) : live;
   const tracing = await startTracing('halfsight-subscriber', environment);
   const brokers = environment.kafkaBrokers ?? localBrokers();
   const quiet = createLogger({ level: 'error', format: 'text' });

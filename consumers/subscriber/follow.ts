@@ -10,6 +10,7 @@ Shows the results of a task as they come. TASK is ${TASKS.join(', ')}.
 
   --camera ID             only this camera; may be repeated
   --json                  one JSON object a line, with everything that the result holds
+  --backfill              results of backfills (npm run backfill) instead of live ones
   --from earliest|latest  earliest: begin with the oldest result kept; default latest
   --duration SECONDS      stop after so long; default: until Ctrl-C
   --help
@@ -20,6 +21,8 @@ export interface FollowArguments {
   /** Undefined: all. */
   readonly cameras: readonly string[] | undefined;
   readonly json: boolean;
+  /** Whether results of backfills are shown, instead of live ones. */
+  readonly backfill: boolean;
   readonly from: 'earliest' | 'latest';
   readonly durationMs: number | undefined;
 }
@@ -48,6 +51,7 @@ export function readFollowArguments(args: readonly string[]): FollowArguments | 
     task,
     cameras: values.camera,
     json: values.json ?? false,
+    backfill: values.backfill ?? false,
     from,
     durationMs: seconds === undefined ? undefined : seconds * 1000,
   };
@@ -57,6 +61,7 @@ function parse(args: readonly string[]) {
   const options = {
     camera: { type: 'string', multiple: true },
     json: { type: 'boolean' },
+    backfill: { type: 'boolean' },
     from: { type: 'string' },
     duration: { type: 'string' },
     help: { type: 'boolean' },

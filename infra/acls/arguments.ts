@@ -12,7 +12,9 @@ several times:
 
   --camera USER       writes the frame and status topics
   --inference USER    reads frames in the group KAFKA_GROUP_ID; writes results and dead letters
-  --subscriber USER   reads the result topics, without a position or in groups of --group
+  --jobs USER         reads frames in the groups of backfills; writes their results and dead letters
+  --subscriber USER   reads the result topics, those of backfills too, without a position or in
+                      groups of --group
   --operator USER     reads, creates and configures all topics (npm run topics, npm run balance);
                       redrives dead letters
 
@@ -65,7 +67,8 @@ function parse(args: readonly string[]) {
   const many = { type: 'string', multiple: true } as const;
   const flag = { type: 'boolean' } as const;
   const options = {
-    ...{ camera: many, inference: many, subscriber: many, operator: many, group: many },
+    ...{ camera: many, inference: many, jobs: many, subscriber: many, operator: many },
+    group: many,
     ...{ revoke: flag, 'dry-run': flag, help: flag },
   };
   try {

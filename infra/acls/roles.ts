@@ -1,24 +1,44 @@
 import type { AccessOperation, AccessRule } from '#runtime/access-control.ts';
 import { defined } from '#runtime/assert.ts';
 import type { RecordTypeName } from '#schemas/record-type.ts';
-import { redriveGroup, type Topic, type TopicTable, topicSpecs } from '#schemas/topics.ts';
+import {
+  backfillGroups,
+  backfillSpecs,
+  redriveGroup,
+  type Topic,
+  type TopicTable,
+  topicSpecs,
+} from '#schemas/topics.ts';
 
 /** What a user of the brokers is there for. One user may have several roles. */
-export const ROLES = ['camera', 'inference', 'subscriber', 'operator'] as const;
+export const ROLES = ['camera', 'inference', 'jobs', 'subscriber', 'operator'] as const;
 export type Role = (typeof ROLES)[number];
 
+interface Access {
+  readonly writers: readonly Role[];
+  readonly readers: readonly Role[];
+}
+
+type AccessTable = Readonly<Partial<Record<RecordTypeName, Access>>>;
+
 /** Who writes and who reads the topic of a record type; the operator reads all of them. */
-const ACCESS: Readonly<
-  Record<RecordTypeName, { readonly writers: readonly Role[]; readonly readers: readonly Role[] }>
-> = {
+const LIVE: AccessTable = {
   // The operator redrives: a dead letter's frame is written again, and that is noted.
-  frame: { writers: ['camera', 'operator'], readers: ['inference'] },
+  frame: { writers: ['camera', 'operator'], readers: ['inference', 'jobs'] },
   'camera-status': { writers: ['camera'], readers: [] },
   classification: { writers: ['inference'], readers: ['subscriber'] },
   detection: { writers: ['inference'], readers: ['subscriber'] },
   segmentation: { writers: ['inference'], readers: ['subscriber'] },
   'dead-letter': { writers: ['inference'], readers: [] },
   'dead-letter-action': { writers: ['operator'], readers: [] },
+};
+
+/** The same of the topics that backfills write. */
+export const BACKFILL: AccessTable = {
+  classification: { writers: ['jobs'], readers: ['subscriber'] },
+  detection: { writers: ['jobs'], readers: ['subscriber'] },
+  segmentation: { writers: ['jobs'], readers: ['subscriber'] },
+  'dead-letter': { writers: ['jobs'], readers: [] },
 };
 
 /** Groups of readers that keep no position (consumers/subscriber/topic-reader.ts). */
@@ -43,8 +63,11 @@ export interface RoleOptions {
 export function rulesOf(role: Role, user: string, options: RoleOptions): AccessRule[] {
   const { topics, groupId, subscriberGroups } = options;
   const allow = allowing(user);
-  const ofTopics = topicSpecs(topics).flatMap(({ name, recordType }) =>
-    operationsOf(role, recordType).map((operation) => allow(operation, 'TOPIC', name)),
+  const ofTopics = [
+    ...topicSpecs(topics).map((topic) => ({ topic, access: LIVE })),
+    ...backfillSpecs(topics).map((topic) => ({ topic, access: BACKFILL })),
+  ].flatMap(({ topic: { name, recordType }, access }) =>
+    operationsOf(role, recordType, access).map((operation) => allow(operation, 'TOPIC', name)),
   );
   const reading = (prefix: string) => allow('READ', 'GROUP', prefix, 'PREFIXED');
   // Its position moves in transactions, an id for each partition (runtime/kafka/transactor.ts).
@@ -52,11 +75,18 @@ export function rulesOf(role: Role, user: string, options: RoleOptions): AccessR
     allow('READ', 'GROUP', group),
     allow('WRITE', 'TRANSACTIONAL_ID', `${group}-${name}-`, 'PREFIXED'),
   ];
+  const backfills = backfillGroups(topics);
   switch (role) {
     case 'camera':
       return ofTopics;
     case 'inference':
       return [...ofTopics, ...transacting(groupId, topics.frames)];
+    case 'jobs':
+      return [
+        ...ofTopics,
+        reading(backfills),
+        allow('WRITE', 'TRANSACTIONAL_ID', backfills, 'PREFIXED'),
+      ];
     case 'subscriber':
       return [...ofTopics, ...[PRIVATE_GROUPS, ...subscriberGroups].map(reading)];
     case 'operator':
@@ -69,8 +99,12 @@ export function rulesOf(role: Role, user: string, options: RoleOptions): AccessR
 }
 
 /** What a role does with the topic of a record type; one without an entry is a mistake of ours. */
-export function operationsOf(role: Role, recordType: RecordTypeName): AccessOperation[] {
-  const { writers, readers } = defined(ACCESS[recordType], `the roles of ${recordType} topics`);
+export function operationsOf(
+  role: Role,
+  recordType: RecordTypeName,
+  access: AccessTable = LIVE,
+): AccessOperation[] {
+  const { writers, readers } = defined(access[recordType], `the roles of ${recordType} topics`);
   const isOperator = role === 'operator';
   return [
     ...(isOperator || readers.includes(role) ? (['READ'] as const) : []),

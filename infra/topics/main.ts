@@ -3,8 +3,8 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
-import { topicSpecs, topicTable } from '#schemas/topics.ts';
-import { createTopics } from './create.ts';
+import { topicTable } from '#schemas/topics.ts';
+import { allSpecs, createTopics } from './create.ts';
 
 /**
  * `npm run topics`: creates the topics of schemas/topics.ts on KAFKA_BROKERS, alters settings that
@@ -20,7 +20,7 @@ await runProcess(logger, async () => {
   const broker = openKafka(settings, { clock: systemClock, logger });
   try {
     const lines = await createTopics(broker, topics);
-    const same = `${topicSpecs(topics).length} topics are as schemas/topics.ts says`;
+    const same = `${allSpecs(topics).length} topics are as schemas/topics.ts says`;
     process.stdout.write(`${lines.length === 0 ? same : lines.join('\n')}\n`);
   } finally {
     await broker.close();

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { systemClock, withTimeout } from '#runtime/clock.ts';
@@ -52,6 +53,7 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     process.stdout.write(`${config}: ${settings.cameras.length} cameras, no mistakes\n`);
     return;
   }
+  warnOfOversubscription(settings, logger);
   const topics = topicTable({ prefix: settings.topicPrefix });
   const broker = openKafka(brokerSettings(environment, 'camera', settings.brokers), {
     clock: systemClock,
@@ -102,6 +104,15 @@ function readArguments(): { config: string; check: boolean } {
     throw new HalfsightError('usage-invalid', (error as Error).message, { advice });
   }
   throw new HalfsightError('usage-invalid', '--config is missing.', { advice });
+}
+
+/** Each thread would wait for the others in the middle of a frame, and none would be faster. */
+function warnOfOversubscription(settings: AgentSettings, logger: Logger): void {
+  const { encoderWorkers, threadsPerWorker } = settings;
+  const cores = availableParallelism();
+  if (encoderWorkers * threadsPerWorker <= cores) return;
+  const advice = 'Set encoderWorkers times threadsPerWorker to fewer than the cores.';
+  logger.warn('encoder-threads-exceed-cores', { encoderWorkers, threadsPerWorker, cores, advice });
 }
 
 interface Parts extends Link {

@@ -6,6 +6,7 @@ import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
 import { Backlog, type Entry } from './backlog.ts';
+import { BatchSize } from './batch-size.ts';
 import type { Journey } from './journey.ts';
 import type { Spool, SpooledBatch } from './spool.ts';
 
@@ -41,10 +42,11 @@ interface Batch {
  *                   +--> spool (on disk) -----------+   from an outage on until it is empty
  *
  * KafkaJS sends one request per call, so `pending` is also the accumulator: a batch leaves when it
- * is full or its oldest frame is `accumulatorLingerMs` old. One batch at a time, and on failure the
- * very same batch again, keeps the order of each camera whatever the broker does: a failed send may
- * have been written in part, and a later batch must not get between its two attempts. Readers may
- * therefore see a run of frames twice at such a seam, but never out of order and never with a gap.
+ * is full (see BatchSize) or its oldest frame is `accumulatorLingerMs` old. One batch at a time,
+ * and on failure the very same batch again, from its beginning, keeps the order of each camera
+ * whatever the broker does: a failed send may have been written in part, and a later batch must not
+ * get between its two attempts. Readers may therefore see a run of frames twice at such a seam, but
+ * never out of order and never with a gap.
  *
  * With a spool, a batch that is not acknowledged within `spoolAfterMs` is stored, and from then on
  * everything behind it, until the spool is empty again: batch before spool before pending is the
@@ -58,6 +60,7 @@ interface Batch {
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #pending = new Backlog();
+  readonly #batchSize = new BatchSize();
   #batch: Batch | undefined;
   #publishedBytes = 0;
   /** When the oldest pending frame came, or became the oldest because others left before it. */
@@ -142,17 +145,17 @@ export class Publisher {
   #sendWhenDue(): number {
     if (this.#batch !== undefined) return Number.POSITIVE_INFINITY;
     const nowMs = this.#options.clock.monotonicMs();
-    const stored = this.#options.spool?.next(LIMITS.accumulatorBytesMax);
+    const stored = this.#options.spool?.next(this.#batchSize.bytes);
     if (stored !== undefined) {
       this.#send({ entries: [], stored, startMs: nowMs });
       return this.#spoolWhenDue();
     }
     if (this.#pending.length === 0) return Number.POSITIVE_INFINITY;
     const leftMs = this.#lingerFromMs + LIMITS.accumulatorLingerMs - nowMs;
-    const isFull = this.#pending.bytes >= LIMITS.accumulatorBytesMax;
+    const isFull = this.#pending.bytes >= this.#batchSize.bytes;
     if (leftMs > 0 && !isFull && !this.#isDraining) return leftMs;
     this.#lingerFromMs = nowMs;
-    const entries = this.#pending.take(LIMITS.accumulatorBytesMax);
+    const entries = this.#pending.take(this.#batchSize.bytes);
     this.#send({ entries, stored: undefined, startMs: nowMs });
     return this.#spoolWhenDue();
   }
@@ -190,41 +193,54 @@ export class Publisher {
     void this.#sendBatch(batch, records);
   }
 
+  /**
+   * In pieces that the line carries: a batch may be from a time when it carried more. A piece that
+   * failed may have been written all the same; its smaller successor then repeats its beginning,
+   * which readers leave out as they do with whole batches.
+   */
   async #sendBatch(batch: Batch, all: readonly OutgoingRecord[]): Promise<void> {
     const { clock, logger, random, producer } = this.#options;
     const { signal } = this.#givingUp;
-    let records = all;
+    let left = all;
     let delayMs: number = LIMITS.publishRetryDelayMsMin;
-    for (let failures = 0; !signal.aborted && records.length > 0; ) {
+    for (let failures = 0; !signal.aborted && left.length > 0; ) {
+      const piece = beginningOf(left, this.#batchSize.bytes);
+      const startMs = clock.monotonicMs();
       try {
-        await producer.send(records);
+        await producer.send(piece);
         // After giving up the frames are already settled; an answer that late changes nothing.
         if (signal.aborted) return;
-        if (failures > 0) logger.info('publish-resumed', { failures, records: records.length });
-        break;
+        if (failures > 0) logger.info('publish-resumed', { failures, records: left.length });
+        failures = 0;
+        delayMs = LIMITS.publishRetryDelayMsMin;
+        this.#batchSize.acknowledged(bytesOf(piece), clock.monotonicMs() - startMs);
+        this.#publishedBytes += bytesOf(piece);
+        left = left.slice(piece.length);
       } catch (error) {
         if (signal.aborted) return;
         if (codeOf(error) === 'record-too-large') {
-          records = this.#setTooLargeAside(batch, records);
+          const largest = this.#setTooLargeAside(batch, piece);
+          left = left.filter((record) => record !== largest);
           continue;
         }
         failures++;
+        this.#batchSize.failed();
         const held = this.report();
         logger.warn('publish-delayed', { failures, ...held, error: describeError(error) });
         await clock.sleep(delayMs * (0.5 + random.next()), signal);
         delayMs = Math.min(delayMs * 2, LIMITS.publishRetryDelayMsMax);
       }
     }
-    if (!signal.aborted) this.#batchDone(batch, records);
+    if (!signal.aborted) this.#batchDone(batch);
   }
 
   /**
    * The broker refuses the size of a record although it is below our limit: someone lowered the
-   * topic's. One such record would hold up all cameras for ever, so the largest of the batch goes,
+   * topic's. One such record would hold up all cameras for ever, so the largest of those sent goes,
    * one for each refusal.
    */
-  #setTooLargeAside(batch: Batch, records: readonly OutgoingRecord[]): readonly OutgoingRecord[] {
-    const largest = records.reduce((a, b) => (b.value.length > a.value.length ? b : a));
+  #setTooLargeAside(batch: Batch, sent: readonly OutgoingRecord[]): OutgoingRecord {
+    const largest = sent.reduce((a, b) => (b.value.length > a.value.length ? b : a));
     this.#options.logger.error('record-refused', { bytes: largest.value.length });
     const { stored } = batch;
     if (stored === undefined) {
@@ -239,11 +255,10 @@ export class Publisher {
       };
       if (placed !== undefined) this.#options.spool?.refused(placed, 'record-too-large');
     }
-    return records.filter((record) => record !== largest);
+    return largest;
   }
 
-  #batchDone(batch: Batch, records: readonly OutgoingRecord[]): void {
-    this.#publishedBytes += records.reduce((sum, { value }) => sum + value.length, 0);
+  #batchDone(batch: Batch): void {
     this.#batch = undefined;
     if (batch.stored === undefined) for (const { journey } of batch.entries) journey.published();
     else this.#options.spool?.acknowledged(batch.stored);
@@ -277,4 +292,21 @@ export class Publisher {
     if (this.#pending.length === 0 && this.#batch === undefined && !isSpoolLeft)
       this.#whenEmpty?.();
   }
+}
+
+/** The oldest: as many as fit in `bytesMax`, at least one. */
+function beginningOf(
+  records: readonly OutgoingRecord[],
+  bytesMax: number,
+): readonly OutgoingRecord[] {
+  let bytes = 0;
+  const end = records.findIndex(({ value }, index) => {
+    bytes += value.length;
+    return index > 0 && bytes > bytesMax;
+  });
+  return end === -1 ? records : records.slice(0, end);
+}
+
+function bytesOf(records: readonly OutgoingRecord[]): number {
+  return records.reduce((sum, { value }) => sum + value.length, 0);
 }

@@ -127,18 +127,22 @@ function readAgent(agent: Section, folder: string, environment: SettingsEnvironm
   const id = agent.matching('id', /^[A-Za-z0-9._-]{1,64}$/, ID_MEANING);
   const bundle = agent.text('bundle');
   const isBundleSet = environment.lookup('HALFSIGHT_BUNDLE') !== undefined || bundle === undefined;
-  const part = {
+  const ratePoint = readRatePoint(agent);
+  const encoderWorkers = agent.integer('encoderWorkers', 1, LIMITS.encoderWorkersMax);
+  const threadsPerWorker = agent.integer('threadsPerWorker', 1, 64) ?? 1;
+  agent.end();
+  return {
     agentId: id ?? hostname(),
     bundleDirectory: isBundleSet ? environment.bundleDirectory : resolve(folder, bundle),
-    ratePoint: readRatePoint(agent),
-    // One core is left for sources, the publisher and the machine itself.
-    encoderWorkers:
-      agent.integer('encoderWorkers', 1, LIMITS.encoderWorkersMax) ??
-      Math.min(4, Math.max(1, availableParallelism() - 1)),
-    threadsPerWorker: agent.integer('threadsPerWorker', 1, 64) ?? 1,
+    ratePoint,
+    encoderWorkers: encoderWorkers ?? defaultWorkers(availableParallelism(), threadsPerWorker),
+    threadsPerWorker,
   };
-  agent.end();
-  return part;
+}
+
+/** One core is left for sources, the publisher and the machine itself. */
+export function defaultWorkers(cores: number, threadsPerWorker: number): number {
+  return Math.min(4, Math.max(1, Math.floor((cores - 1) / threadsPerWorker)));
 }
 
 const ID_MEANING = `1 to ${LIMITS.cameraIdLengthMax} letters, digits, ".", "_" or "-"`;

@@ -61,7 +61,7 @@ export function clientFactory(
 const KEEP_ALIVE_DELAY_MS = 60_000;
 const CUT = 'the client was closed';
 
-/** The sockets of one client: made as kafkajs makes them, and all destroyed by `cut`. */
+/** The sockets of one client, all destroyed by `cut`. */
 class SocketPool {
   readonly #open = new Set<Socket>();
   #isCut = false;
@@ -73,6 +73,8 @@ class SocketPool {
       ? connectTls({ host, port, ...name, ...(ssl as object) }, onConnect)
       : connectTcp({ host, port }, onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+    // A request is written whole; on a long line Nagle would hold its last piece for a round trip.
+    socket.setNoDelay(true);
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     return socket;

@@ -62,6 +62,7 @@ export class KafkaConsumer implements Consumer {
       },
       onRevoked: () => handlers.onRevoked(),
       onRecords: (records) => handlers.onRecords(records),
+      onReached: (...place) => handlers.onReached?.(...place),
       onFailed: (error) => {
         joined.reject(error);
         handlers.onFailed(error);
@@ -173,6 +174,13 @@ export class KafkaConsumer implements Consumer {
       });
     });
     client.on('consumer.rebalancing', () => ifCurrent(() => this.#revoke()));
+    // Nothing but markers and aborted records: kafkajs moves on past them, and calls no handler.
+    // The event comes in the same turn as cure C's look at the generation, so it is never stale.
+    client.on('consumer.start_batch_process', ({ payload }) => {
+      const { topic, partition, batchSize, lastOffset } = payload;
+      if (batchSize > 0) return;
+      ifCurrent(() => this.#handlers?.onReached?.(topic, partition, Number(lastOffset) + 1));
+    });
     client.on('consumer.crash', ({ payload }) => this.#onCrash(client, payload.error));
   }
 
@@ -209,8 +217,10 @@ export class KafkaConsumer implements Consumer {
     // time changes nothing: what was handled is resolved, and committed before the group is left.
     if (!isHandled || isOver()) return;
     const last = batch.messages.at(-1);
+    if (last === undefined) return;
     // kafkajs moves on past transaction markers behind it, and then sends a heartbeat.
-    if (last !== undefined) resolveOffset(last.offset);
+    resolveOffset(last.offset);
+    this.#handlers?.onReached?.(topic, partition, Number(batch.lastOffset()) + 1);
   }
 
   /**

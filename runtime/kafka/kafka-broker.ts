@@ -77,6 +77,7 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
     ensureTopics: (specs) => topics.ensure(specs),
     partitionCount,
     offsets: (topic) => topics.offsets(topic),
+    offsetsAt: (topic, timestampMs) => topics.offsetsAt(topic, timestampMs),
     committedOffsets: async (groupId, topic) => {
       const committed = await topics.committed(groupId, topic);
       return new Map(

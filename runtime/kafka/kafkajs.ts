@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
 import { assert } from '../assert.ts';
 import { systemClock } from '../clock.ts';
+import { encodeProduceRequest, type ProduceRequest } from './produce-request.ts';
 
 /**
  * kafkajs 2.2.4 with its known bugs cured; the one file that loads it. The last release is of
@@ -34,6 +35,26 @@ interface BrokerPool {
   withBroker(callback: BrokerUse): Promise<unknown>;
 }
 
+interface Encoded {
+  readonly buffer: Buffer;
+}
+
+interface Request {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  encode(): Promise<Encoded>;
+}
+
+interface OutgoingRequest {
+  readonly correlationId: number;
+  readonly clientId: string;
+  readonly request: Request;
+}
+
+type WithHeader = (outgoing: OutgoingRequest) => Promise<Encoded>;
+
+type CreateProduce = (options: ProduceRequest) => Request;
+
 interface FetchedMessage {
   readonly offset: string;
   readonly key: Buffer | null;
@@ -53,8 +74,10 @@ function internal<T>(path: string): T {
 const found = (require('kafkajs/package.json') as { version: string }).version;
 assert(found === VERSION, `the cures were made for kafkajs ${VERSION}, not for ${found}`);
 
-cureIdleSpin();
+// First: whoever is loaded after these has the new ones.
+cureCopies();
 cureAbortedRecords();
+cureIdleSpin();
 cureStaleBatches();
 cureHiddenRefusals();
 
@@ -68,13 +91,41 @@ function cureIdleSpin(): void {
   };
 }
 
+/** Puts something else in place of what a module exports, for those that are loaded later. */
+function replace<T>(path: string, replacement: (original: T) => T): void {
+  const original = internal<T>(path);
+  const loaded = require.cache[require.resolve(`kafkajs/src/${path}`)];
+  assert(loaded !== undefined, `kafkajs has no ${path}`);
+  loaded.exports = replacement(original);
+}
+
 /** Cure B: read_committed shows records of aborted transactions. */
 function cureAbortedRecords(): void {
-  const path = require.resolve('kafkajs/src/consumer/filterAbortedMessages.js');
-  require(path);
-  const loaded = require.cache[path];
-  assert(loaded !== undefined, 'kafkajs has no filterAbortedMessages.js');
-  loaded.exports = withoutAborted;
+  replace('consumer/filterAbortedMessages.js', () => withoutAborted);
+}
+
+/** Cure P: a record is copied nine times, into ever larger buffers, on its way to the socket. */
+function cureCopies(): void {
+  replace<CreateProduce>('protocol/requests/produce/v3/request.js', (original) => (options) => ({
+    ...original(options),
+    encode: async () => ({
+      buffer: encodeProduceRequest(options, Math.floor(systemClock.nowUs() / 1000)),
+    }),
+  }));
+  replace<WithHeader>('protocol/request.js', () => withHeader);
+}
+
+/** Any request, its header before its body: kafkajs writes it through two more buffers. */
+async function withHeader({ correlationId, clientId, request }: OutgoingRequest): Promise<Encoded> {
+  const { buffer: body } = await request.encode();
+  const id = Buffer.from(clientId);
+  const header = Buffer.allocUnsafe(14);
+  header.writeInt32BE(10 + id.length + body.length, 0);
+  header.writeInt16BE(request.apiKey, 4);
+  header.writeInt16BE(request.apiVersion, 6);
+  header.writeInt32BE(correlationId, 8);
+  header.writeInt16BE(id.length, 12);
+  return { buffer: Buffer.concat([header, id, body]) };
 }
 
 /**

@@ -72,6 +72,14 @@ export class KafkaTopics {
     });
   }
 
+  async offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, number>> {
+    await this.partitionCount(topic);
+    return this.#with(`looking for a time on ${topic}`, async (admin) => {
+      const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, timestampMs);
+      return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
+    });
+  }
+
   async committed(groupId: string, topic: string): Promise<ReadonlyMap<number, CommittedPosition>> {
     await this.partitionCount(topic);
     return this.#with(`reading the position of ${groupId}`, async (admin) => {

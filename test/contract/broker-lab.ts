@@ -21,6 +21,12 @@ export interface BrokerOnTrial {
 
 export const PARTITIONS = 4;
 
+/** With four partitions, murmur2 puts these in all of them. */
+export const KEYS = ['gate', 'yard', 'room', 'dock', 'hall', 'roof'];
+
+/** Adds a test to the suite. */
+export type Check = (name: string, body: (lab: Lab) => Promise<void>) => void;
+
 let topicCount = 0;
 
 /** What one test needs: topics and groups of its own, and readers. */
@@ -93,6 +99,8 @@ export class Member {
   readonly events: string[] = [];
   readonly records: IncomingRecord[] = [];
   readonly failures: Error[] = [];
+  /** By partition, of whatever topic: what `onReached` said last. */
+  readonly reached = new Map<number, number>();
   assignment: ReadonlyMap<string, readonly number[]> = new Map();
 
   constructor(broker: Broker, options: ConsumerOptions) {
@@ -111,6 +119,7 @@ export class Member {
         await handle(records);
         this.records.push(...records);
       },
+      onReached: (_, partition, offset) => void this.reached.set(partition, offset),
       onFailed: (error) => {
         this.events.push('failed');
         this.failures.push(error);

@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defined } from '#runtime/assert.ts';
 import { partitionOf } from '#runtime/kafka/partition.ts';
-import { type BrokerOnTrial, Lab, numbers, PARTITIONS, record, textOf } from './broker-lab.ts';
-
-/** With four partitions, murmur2 puts these in all of them. */
-const KEYS = ['gate', 'yard', 'room', 'dock', 'hall', 'roof'];
+import {
+  type BrokerOnTrial,
+  type Check,
+  KEYS,
+  Lab,
+  numbers,
+  PARTITIONS,
+  record,
+  textOf,
+} from './broker-lab.ts';
+import { consumerChecks } from './consumer-checks.ts';
 
 /**
  * What the pipeline relies on of the broker port, as a suite: every implementation must pass it,
@@ -27,8 +33,6 @@ export function brokerContract(open: () => BrokerOnTrial): void {
   describe('consumer', () => consumerChecks(check));
 }
 
-type Check = (name: string, body: (lab: Lab) => Promise<void>) => void;
-
 function topicChecks(check: Check): void {
   check('creates what is missing, alters what differs, and never moves partitions', async (lab) => {
     const spec = lab.spec({ 'retention.ms': '3600000' });
@@ -48,6 +52,7 @@ function topicChecks(check: Check): void {
     const missing = { code: 'topic-missing' };
     await expect(lab.broker.partitionCount(name)).rejects.toMatchObject(missing);
     await expect(lab.broker.offsets(name)).rejects.toMatchObject(missing);
+    await expect(lab.broker.offsetsAt(name, 0)).rejects.toMatchObject(missing);
     await expect(lab.member({ topics: [name] }).start()).rejects.toMatchObject(missing);
   });
 }
@@ -101,6 +106,24 @@ function producerChecks(check: Check): void {
     await lab.send([record(topic, 'gate', '1'), record(topic, 'gate', '2')]);
     expect((await highs())[partition]).toBe(2);
     expect(await lab.read(topic, 2)).toEqual(['1', '2']);
+  });
+
+  check('finds where a time lies in each partition', async (lab) => {
+    const topic = await lab.topic();
+    const partition = partitionOf('gate', PARTITIONS);
+    const nowMs = () => Math.floor(lab.clock.nowUs() / 1000);
+    await lab.send([record(topic, 'gate', '1'), record(topic, 'gate', '2')]);
+    await lab.clock.sleep(20);
+    const betweenMs = nowMs();
+    await lab.send([record(topic, 'gate', '3')]);
+    const at = (timestampMs: number) => lab.broker.offsetsAt(topic, timestampMs);
+    const expected = (offset: number) =>
+      new Map(
+        numbers(PARTITIONS).map((each) => [Number(each), each === `${partition}` ? offset : 0]),
+      );
+    expect(await at(0)).toEqual(expected(0));
+    expect(await at(betweenMs)).toEqual(expected(2));
+    expect(await at(nowMs() + 60_000)).toEqual(expected(3));
   });
 
   check('refuses what the topic does not take, and goes on', async (lab) => {
@@ -212,184 +235,5 @@ function transactorChecks(check: Check): void {
     await owner.commit([], 3);
     expect(await owner.acquire()).toBe(3);
     await owner.close();
-  });
-}
-
-function consumerChecks(check: Check): void {
-  check('a group shares the partitions, and each change begins with a revocation', async (lab) => {
-    const topic = await lab.topic();
-    const groupId = lab.group();
-    const first = lab.member({ topics: [topic], groupId });
-    const second = lab.member({ topics: [topic], groupId });
-    await first.start();
-    expect(first.partitionsOf(topic)).toEqual([0, 1, 2, 3]);
-    await second.start();
-    await lab.until(() => first.partitionsOf(topic).length === 2, 'two each');
-    const both = [...first.partitionsOf(topic), ...second.partitionsOf(topic)];
-    expect(both.toSorted()).toEqual([0, 1, 2, 3]);
-    expect(first.events).toEqual(['assigned', 'revoked', 'assigned']);
-    await second.consumer.stop();
-    await lab.until(() => first.partitionsOf(topic).length === 4, 'all back');
-    expect(first.events.slice(3)).toEqual(['revoked', 'assigned']);
-    expect(second.events).toEqual(['assigned', 'revoked']);
-    await first.consumer.stop();
-    expect(first.events.at(-1)).toBe('revoked');
-  });
-
-  check('after a rebalance everything comes again from the committed position', async (lab) => {
-    const topic = await lab.topic();
-    const groupId = lab.group();
-    const partition = partitionOf('gate', PARTITIONS);
-    await lab.send(numbers(6).map((text) => record(topic, 'gate', text)));
-    const first = lab.member({ topics: [topic], groupId });
-    await first.start();
-    await lab.until(() => first.records.length === 6, 'all records');
-    const transactor = await lab.broker.openTransactor({ groupId, topic, partition });
-    await transactor.acquire();
-    await transactor.commit([], 4);
-    // Its markers are there when the next holder has been let in.
-    await transactor.acquire();
-    await transactor.close();
-    const second = lab.member({ topics: [topic], groupId });
-    await second.start();
-    await lab.until(() => first.records.length + second.records.length >= 8, 'the last two again');
-    await lab.clock.sleep(500);
-    const again = [...first.records.slice(6), ...second.records];
-    expect(again.map(({ offset }) => offset)).toEqual([4, 5]);
-    await first.consumer.stop();
-    await second.consumer.stop();
-  });
-
-  check('a pause holds back what is fetched already, until it is resumed', async (lab) => {
-    const topic = await lab.topic();
-    await lab.send(KEYS.map((key) => record(topic, key, 'first')));
-    const member = lab.member({ topics: [topic] });
-    let calls = 0;
-    await member.start(() => {
-      calls++;
-      for (let partition = 0; partition < PARTITIONS; partition++) {
-        member.consumer.pause(topic, partition);
-      }
-    });
-    await lab.until(() => calls > 0, 'a first batch');
-    await lab.clock.sleep(600);
-    expect(calls).toBe(1);
-    for (let round = 2; round <= PARTITIONS; round++) {
-      for (let partition = 0; partition < PARTITIONS; partition++) {
-        member.consumer.resume(topic, partition);
-      }
-      await lab.until(() => calls === round, `batch ${round}`);
-    }
-    expect(member.records).toHaveLength(KEYS.length);
-    await member.consumer.stop();
-  });
-
-  check('a pause ends with its generation', async (lab) => {
-    const topic = await lab.topic();
-    const groupId = lab.group();
-    const member = lab.member({ topics: [topic], groupId });
-    await member.start();
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      member.consumer.pause(topic, partition);
-    }
-    const passer = lab.member({ topics: [topic], groupId });
-    await passer.start();
-    await passer.consumer.stop();
-    await lab.until(() => member.partitionsOf(topic).length === PARTITIONS, 'all back');
-    await lab.send(KEYS.map((key) => record(topic, key, 'new')));
-    await lab.until(() => member.records.length === KEYS.length, 'all records');
-    await member.consumer.stop();
-  });
-
-  check('begins with the oldest record, or with those that come', async (lab) => {
-    const topic = await lab.topic();
-    await lab.send([record(topic, 'gate', 'old')]);
-    const latest = lab.member({ topics: [topic], from: 'latest' });
-    await latest.start();
-    // Where the end is, it learns after the group was joined.
-    await lab.clock.sleep(1_000);
-    await lab.send([record(topic, 'gate', 'new')]);
-    await lab.until(() => latest.records.length > 0, 'the new record');
-    await latest.consumer.stop();
-    expect(latest.records.map(textOf)).toEqual(['new']);
-    expect(await lab.read(topic, 2)).toEqual(['old', 'new']);
-  });
-
-  check('commits after records, and a group goes on where it committed', async (lab) => {
-    const topic = await lab.topic();
-    const options = { topics: [topic], groupId: lab.group(), commit: 'after-records' as const };
-    await lab.send([record(topic, 'gate', '1'), record(topic, 'gate', '2')]);
-    const first = lab.member(options);
-    await first.start();
-    await lab.until(() => first.records.length === 2, 'two records');
-    await first.consumer.stop();
-    const committed = await lab.broker.committedOffsets(options.groupId, topic);
-    expect(committed.get(partitionOf('gate', PARTITIONS))).toBe(2);
-    await lab.send([record(topic, 'gate', '3')]);
-    const second = lab.member(options);
-    await second.start();
-    await lab.until(() => second.records.length > 0, 'the third');
-    await second.consumer.stop();
-    expect(second.records.map(textOf)).toEqual(['3']);
-  });
-
-  check('a handler that fails ends the consumer, its position before the records', async (lab) => {
-    const topic = await lab.topic();
-    const options = { topics: [topic], groupId: lab.group(), commit: 'after-records' as const };
-    await lab.send([record(topic, 'gate', '1')]);
-    const member = lab.member(options);
-    await member.start(async () => {
-      await lab.clock.sleep(50);
-      throw new Error('the handler is at fault');
-    });
-    await lab.until(() => member.failures.length > 0, 'the failure');
-    await lab.clock.sleep(500);
-    await member.consumer.stop();
-    expect(member.failures.map(({ message }) => message)).toEqual(['the handler is at fault']);
-    expect(member.events).toEqual(['assigned', 'revoked', 'failed']);
-    expect(await lab.broker.committedOffsets(options.groupId, topic)).toEqual(new Map());
-  });
-
-  check(
-    'a stop waits for the handler and keeps what it did; nothing is called after',
-    async (lab) => {
-      const topic = await lab.topic();
-      const options = { topics: [topic], groupId: lab.group(), commit: 'after-records' as const };
-      await lab.send([record(topic, 'gate', '1')]);
-      const member = lab.member(options);
-      const begun = Promise.withResolvers<void>();
-      await member.start(async () => {
-        begun.resolve();
-        await lab.clock.sleep(400);
-      });
-      await begun.promise;
-      await member.consumer.stop();
-      expect(member.records.map(textOf)).toEqual(['1']);
-      expect(member.events).toEqual(['assigned', 'revoked']);
-      const committed = await lab.broker.committedOffsets(options.groupId, topic);
-      expect(committed.get(defined(member.records[0], 'the record').partition)).toBe(1);
-      await lab.send([record(topic, 'gate', '2')]);
-      await lab.clock.sleep(500);
-      expect(member.records).toHaveLength(1);
-    },
-  );
-
-  check('a slow handler holds up the fetching, and costs no membership', async (lab) => {
-    const topic = await lab.topic();
-    const member = lab.member({ topics: [topic], commit: 'after-records' });
-    let running = 0;
-    let runningMax = 0;
-    await lab.send([record(topic, 'gate', '1')]);
-    await member.start(async () => {
-      runningMax = Math.max(runningMax, ++running);
-      await lab.clock.sleep(2_500);
-      running--;
-    });
-    await lab.until(() => running > 0, 'the first call');
-    await lab.send([record(topic, 'gate', '2')]);
-    await lab.until(() => member.records.length === 2, 'both records');
-    expect(runningMax).toBe(1);
-    expect(member.events).toEqual(['assigned']);
-    await member.consumer.stop();
   });
 }

@@ -8,9 +8,17 @@ import type { Broker, ConsumerHandlers } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { silentLogger } from '#runtime/log.ts';
-import { redriveGroup, type Topic, topicSpecs, topicTable } from '#schemas/topics.ts';
+import {
+  backfillGroups,
+  backfillTopics,
+  redriveGroup,
+  type Topic,
+  topicSpecs,
+  topicTable,
+} from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
+import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 import { startInference, until } from './inference-process.ts';
 import { useSecuredStack } from './secured-stack.ts';
 
@@ -23,9 +31,10 @@ const NEIGHBOUR = topicTable({ prefix: 'site-10', partitionCount: 2 });
 const GROUP = `${SITE}-inference`;
 const ACLS = 'infra/acls/main.ts';
 const FOLLOW = 'consumers/subscriber/follow-main.ts';
+const BACKFILL = 'consumers/jobs/backfill-main.ts';
 const BALANCE = 'consumers/subscriber/balance-main.ts';
 const GRANT = [
-  ...[ACLS, '--camera', 'gate', '--inference', 'brain', '--operator', 'ops'],
+  ...[ACLS, '--camera', 'gate', '--inference', 'brain', '--jobs', 'night', '--operator', 'ops'],
   ...['--subscriber', 'shop', '--group', 'shop-'],
 ];
 const SITE_VARIABLES = { KAFKA_TOPIC_PREFIX: SITE, KAFKA_GROUP_ID: GROUP, KAFKA_PARTITIONS: '2' };
@@ -35,7 +44,10 @@ cameras:
   - {id: street, source: "synthetic:street?seed=1&width=160&height=120", fps: 10}
 `;
 
-const secured = useSecuredStack(['admin', 'gate', 'brain', 'shop', 'ops'], ['gate-with-card']);
+const secured = useSecuredStack(
+  ['admin', 'gate', 'brain', 'night', 'shop', 'ops'],
+  ['gate-with-card'],
+);
 const { as, said, passwords } = secured;
 const run = (user: string, command: readonly string[]) =>
   secured.run(user, command, SITE_VARIABLES);
@@ -202,6 +214,25 @@ describe('with a role of its own', () => {
     const { frames, deadLetters } = TOPICS;
     const elsewhere = transact(brain, 'another', { from: frames, to: [deadLetters] });
     expect(await refusal(elsewhere)).toMatch(NO_ACL);
+  });
+
+  it('a job backfills in groups of its own, and writes nothing live', async () => {
+    const order = ['--id', 'first', '--bundle', TINY_BUNDLE, '--heads', 'detection'];
+    const done = await run('night', [BACKFILL, ...order]);
+    expect(done.code, done.output).toBe(0);
+    expect(done.output).toMatch(/^done: .*results detection [1-9]/m);
+    const { detection } = backfillTopics(TOPICS).results;
+    await read(as('shop'), detection.name, 'shop-1');
+    const night = as('night');
+    const { frames, results, deadLetters } = TOPICS;
+    for (const { name } of [...Object.values(results), deadLetters, frames]) {
+      expect(await refusal(send(night, name)), name).toMatch(NO_ACL);
+    }
+    expect(await refusal(read(night, frames.name, GROUP))).toMatch(NO_ACL);
+    const neighbour = `${backfillGroups(NEIGHBOUR)}first`;
+    expect(await refusal(transact(night, neighbour, { from: frames, to: [detection] }))).toMatch(
+      NO_ACL,
+    );
   });
 
   it('an operator may redrive, and writes no results', async () => {

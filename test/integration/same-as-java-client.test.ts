@@ -29,7 +29,7 @@ const outgoing = (topic: string, key: string, text: string) => ({
 
 beforeAll(async () => {
   broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-  const names = ['interleaved', 'plain', 'results', 'fenced'];
+  const names = ['interleaved', 'plain', 'results', 'fenced', 'times'];
   await broker.ensureTopics(
     names.map((name) => ({
       name: topicOf(name),
@@ -136,4 +136,37 @@ it('is fenced by Java, shows a read-committed reader nothing more, and recovers'
   await transactor.commit([outgoing(topic, 'key-1', 'again')], 6);
   expect(await readByJava(topic, 'read_committed')).toHaveLength(2);
   await transactor.close();
+});
+
+it('finds a time where Java does, and the end where there is none', async () => {
+  const topic = topicOf('times');
+  const producer = await broker.openProducer();
+  const moments: number[] = [];
+  for (let number = 0; number < 30; number++) {
+    if (number % 6 === 0) moments.push(Math.floor(systemClock.nowUs() / 1000));
+    await producer.send([outgoing(topic, `key-${number % KEYS}`, `at ${number}`)]);
+    await systemClock.sleep(5);
+  }
+  await producer.close();
+  const endMs = Math.floor(systemClock.nowUs() / 1000) + 60_000;
+  const times = [0, ...moments, endMs];
+  const ours: string[] = [];
+  for (const time of times) {
+    const offsets = await broker.offsetsAt(topic, time);
+    ours.push(...[...offsets].map(([partition, offset]) => `${time} ${partition} ${offset}`));
+  }
+  const { output } = await runJava('Reference', [
+    'offsets-at',
+    addresses,
+    topic,
+    ...times.map(String),
+  ]);
+  expect(ours.sort()).toEqual(output.trim().split('\n').sort());
+  const apart = times.map((time) =>
+    ours
+      .filter((line) => line.startsWith(`${time} `))
+      .map((line) => line.split(' ').slice(1).join()),
+  );
+  // Nothing was written between 0 and the first moment.
+  expect(new Set(apart.map(String)).size, 'the times lie apart').toBe(times.length - 1);
 });

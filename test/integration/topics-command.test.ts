@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
-import { topicSpecs, topicTable } from '#schemas/topics.ts';
+import { allSpecs } from '#infra/topics/create.ts';
+import { topicTable } from '#schemas/topics.ts';
 import { sharedStack } from './stack.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'infra', 'topics', 'main.ts');
@@ -22,10 +23,11 @@ it('creates what is missing, then finds nothing to do, then says what it may not
     });
     return (await text(child.stdout)).trimEnd().split('\n');
   };
-  const count = topicSpecs(topicTable()).length;
+  const count = allSpecs(topicTable()).length;
   const created = await topics();
   expect(created).toHaveLength(count);
   expect(created).toContain(`created  ${prefix}.camera.frame.v1`);
+  expect(created).toContain(`created  ${prefix}.result.detection.backfill.v1`);
   expect(await topics()).toEqual([`${count} topics are as schemas/topics.ts says`]);
   // Fewer partitions than there are would move cameras and break their order.
   const refused = await topics({ KAFKA_PARTITIONS: '1' });

@@ -1,6 +1,7 @@
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +11,7 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -29,6 +31,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
  *       a fourth producer writes outside of transactions in between
  *   java -cp 'lib/*' Reference.java committed BROKERS GROUP TOPIC
  *       one line a partition: partition offset metadata
+ *   java -cp 'lib/*' Reference.java offsets-at BROKERS TOPIC TIMESTAMP...
+ *       one line a time and partition: timestamp partition offset; the offset is that of the first
+ *       record of that time or later, or the end
  *   java -cp 'lib/*' Reference.java fence BROKERS TRANSACTIONAL-ID
  *       takes the transactional id over, as a later owner would
  */
@@ -39,6 +44,7 @@ public class Reference {
       case "interleave" ->
           interleave(a[1], a[2], Integer.parseInt(a[3]), Integer.parseInt(a[4]), Long.parseLong(a[5]));
       case "committed" -> committed(a[1], a[2], a[3]);
+      case "offsets-at" -> offsetsAt(a[1], a[2], List.of(a).subList(3, a.length));
       case "fence" -> {
         try (KafkaProducer<String, byte[]> producer = producer(a[1], a[2])) {
           producer.initTransactions();
@@ -107,6 +113,23 @@ public class Reference {
         OffsetAndMetadata position = consumer.committed(java.util.Set.of(partition)).get(partition);
         if (position == null) continue;
         System.out.println(partition.partition() + " " + position.offset() + " " + position.metadata());
+      }
+    }
+  }
+
+  private static void offsetsAt(String brokers, String topic, List<String> timestamps) {
+    try (KafkaConsumer<String, byte[]> consumer = consumer(brokers, "read_committed", null)) {
+      List<TopicPartition> partitions = partitions(consumer, topic);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+      for (String timestamp : timestamps) {
+        Map<TopicPartition, Long> times = new HashMap<>();
+        for (TopicPartition partition : partitions) times.put(partition, Long.parseLong(timestamp));
+        Map<TopicPartition, OffsetAndTimestamp> found = consumer.offsetsForTimes(times);
+        for (TopicPartition partition : partitions) {
+          OffsetAndTimestamp at = found.get(partition);
+          long offset = at == null ? ends.get(partition) : at.offset();
+          System.out.println(timestamp + " " + partition.partition() + " " + offset);
+        }
       }
     }
   }

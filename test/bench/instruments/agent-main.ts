@@ -1,7 +1,7 @@
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { CameraBook } from '#producers/camera/camera-book.ts';
 import { captureCamera, type Frame } from '#producers/camera/capture.ts';
-import { Encoder } from '#producers/camera/encode.ts';
+import { Encoder, type OpenEncodeWorker } from '#producers/camera/encode.ts';
 import { encodeThreads } from '#producers/camera/encode-thread.ts';
 import { Sampler } from '#producers/camera/frame-trace.ts';
 import { beginJourney } from '#producers/camera/journey.ts';
@@ -58,7 +58,7 @@ async function openAgent(settings: AgentSettings) {
   const logger = silentLogger;
   const bundle = await loadBundle(bundleDirectory);
   const topics = topicTable({ prefix });
-  const link = await connect(openBroker(brokers), topics, {
+  const link = await connect(openBroker(brokers, prefix), topics, {
     schemaRegistryUrl: undefined,
     canStartWithout: false,
     stopping: new AbortController().signal,
@@ -116,10 +116,7 @@ function assemble(parts: Parts) {
   const totals = { encodeUs: 0, lateMs: 0 };
   const encoder = new Encoder({
     workerCount: settings.encoderWorkers,
-    openWorker: encodeThreads(
-      { bundleDirectory: settings.bundleDirectory, threads: 1 },
-      ...(settings.encoder === 'stub' ? [STUB_WORKER] : []),
-    ),
+    openWorker: openWorkerOf(settings),
     measure: (cameraId, { encodeDurationUs, bitstream }) => {
       totals.encodeUs += encodeDurationUs;
       telemetry.encoded(cameraId, encodeDurationUs, bitstream.length);
@@ -146,6 +143,21 @@ function assemble(parts: Parts) {
     return { cost: costNow(), ...counts, ...totals, stagesUs: { ...stages.us }, holding };
   };
   return { pipeline, figures };
+}
+
+function openWorkerOf({ encoder, bundleDirectory }: AgentSettings): OpenEncodeWorker {
+  if (typeof encoder !== 'string') return preparedWorker(encoder.prepared);
+  const stub = encoder === 'stub' ? [STUB_WORKER] : [];
+  return encodeThreads({ bundleDirectory, threads: 1 }, ...stub);
+}
+
+function preparedWorker(prepared: readonly Uint8Array[]): OpenEncodeWorker {
+  let encoded = 0;
+  const encode = async () => {
+    const bitstream = defined(prepared[encoded++ % prepared.length], 'something prepared');
+    return { bitstream, encodeTimeUs: systemClock.nowUs(), encodeDurationUs: 0 };
+  };
+  return async () => ({ encode, close: async () => undefined });
 }
 
 function timedPublisher(publisher: Publisher, stages: StageClock): Publisher {

@@ -7,8 +7,11 @@ export interface AgentSettings {
   readonly cameraCount: number;
   /** Of each camera. */
   readonly framesPerSecond: number;
-  /** `stub`: a thread that answers every frame at once with the bitstream of its first one. */
-  readonly encoder: 'onnx' | 'stub';
+  /**
+   * `stub`: a thread that answers every frame at once with the bitstream of its first one.
+   * `prepared`: no thread; frames have these in turn, whatever they are, in place of bitstreams.
+   */
+  readonly encoder: 'onnx' | 'stub' | { readonly prepared: readonly Uint8Array[] };
   readonly encoderWorkers: number;
   /** RGB24 at the size of the encoder's input; every camera shows them in turn. */
   readonly pictures: readonly Uint8Array[];

@@ -21,6 +21,11 @@ export class BenchAgent {
     return this.#child.ask('figures');
   }
 
+  /** Not drained: whatever is under way is nobody's loss here. */
+  end(): Promise<void> {
+    return this.#child.end();
+  }
+
   /** Drains it and ends it. */
   async stop(): Promise<AgentFigures> {
     try {

@@ -4,8 +4,8 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { type TopicTable, topicSpecs, topicTable } from '#schemas/topics.ts';
 
-export function openBroker(brokers: readonly string[]): Broker {
-  const settings = { brokers, clientId: 'bench', tls: undefined, sasl: undefined };
+export function openBroker(brokers: readonly string[], clientId = 'bench'): Broker {
+  const settings = { brokers, clientId, tls: undefined, sasl: undefined };
   return openKafka(settings, { clock: systemClock, logger: silentLogger });
 }
 

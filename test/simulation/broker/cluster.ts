@@ -70,7 +70,7 @@ export class Cluster {
   }
 
   offsets(topic: string): PartitionOffsets[] {
-    return this.partitions(topic).map(({ partition, high }) => ({ partition, low: 0, high }));
+    return this.partitions(topic).map(({ partition, low, high }) => ({ partition, low, high }));
   }
 
   group(groupId: string): GroupCoordinator {

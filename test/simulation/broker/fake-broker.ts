@@ -28,6 +28,11 @@ export function connectTo(cluster: Cluster, host: Host, random: Random): Broker 
     ensureTopics: (specs) => call(() => specs.flatMap((spec) => cluster.ensureTopic(spec))),
     partitionCount: (topic) => call(() => cluster.partitions(topic).length),
     offsets: (topic) => call(() => cluster.offsets(topic)),
+    offsetsAt: (topic, timestampMs) =>
+      call(() => {
+        const logs = cluster.partitions(topic);
+        return new Map(logs.map((log) => [log.partition, log.offsetAt(timestampMs)]));
+      }),
     committedOffsets: (groupId, topic) =>
       call(() => {
         const committed = cluster.partitions(topic).flatMap(({ partition }) => {

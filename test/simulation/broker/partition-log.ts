@@ -30,8 +30,8 @@ interface ProducerState {
 }
 
 /**
- * One partition as its leader keeps it. The offset of an entry is its index, since nothing is ever
- * deleted; the marker that ends a transaction takes an offset like any record.
+ * One partition as its leader keeps it. The offset of an entry is its index; the marker that ends a
+ * transaction takes an offset like any record.
  */
 export class PartitionLog {
   readonly topic: string;
@@ -39,6 +39,7 @@ export class PartitionLog {
   readonly #entries: Entry[] = [];
   readonly #producers = new Map<number, ProducerState>();
   readonly #waiting = new Set<() => void>();
+  #low = 0;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
@@ -48,6 +49,24 @@ export class PartitionLog {
   /** Offset after the last entry. */
   get high(): number {
     return this.#entries.length;
+  }
+
+  /** Offset of the oldest entry that is not deleted. */
+  get low(): number {
+    return this.#low;
+  }
+
+  /** What retention does, to everything that is there. */
+  deleteAll(): void {
+    this.#low = this.high;
+  }
+
+  /** Of the first record with this time or a later one; where there is none, `high`. */
+  offsetAt(timestampMs: number): number {
+    const index = this.#entries.findIndex(
+      (entry) => entry !== 'marker' && entry.record.timestampMs >= timestampMs,
+    );
+    return index < 0 ? this.high : index;
   }
 
   append(records: readonly LogRecord[], transaction?: LoggedTransaction): void {
@@ -86,7 +105,7 @@ export class PartitionLog {
   /** `isCommitted` ends at the last stable offset, and leaves out what was aborted. */
   read(from: number, recordsMax: number, isCommitted: boolean): LogSlice {
     const records: IncomingRecord[] = [];
-    let offset = from;
+    let offset = Math.max(from, this.#low);
     for (; offset < this.#entries.length && records.length < recordsMax; offset++) {
       const entry = this.#entries[offset] as Entry;
       if (entry === 'marker') continue;

@@ -7,7 +7,13 @@ import {
   fingerprint,
 } from '#schemas/fingerprint.ts';
 import { RECORD_TYPES, resolverOf, typeOfSchema } from '#schemas/record-type.ts';
-import { subjectsOf, topicSpecs, topicTable } from '#schemas/topics.ts';
+import {
+  backfillSpecs,
+  backfillTopics,
+  subjectsOf,
+  topicSpecs,
+  topicTable,
+} from '#schemas/topics.ts';
 
 const FOLDER = new URL('../../../schemas/', import.meta.url);
 
@@ -149,6 +155,20 @@ describe('topics', () => {
       expect(spec.partitionCount).toBe(4);
       expect(spec.settings['min.insync.replicas']).toBe('2');
     }
+  });
+
+  it('of backfills are those of results and dead letters, under names of their own', () => {
+    const table = topicTable({ prefix: 'site', partitionCount: 4 });
+    const backfill = backfillTopics(table);
+    expect(backfillSpecs(table).map(({ name }) => name)).toEqual([
+      'site.result.classification.backfill.v1',
+      'site.result.detection.backfill.v1',
+      'site.result.segmentation.backfill.v1',
+      'site.inference.dead-letter.backfill.v1',
+    ]);
+    expect(backfill.frames).toBe(table.frames);
+    const { name, ...rest } = backfill.results.detection;
+    expect({ ...table.results.detection, name }).toEqual({ name, ...rest });
   });
 
   it('have a subject for each record type, and record types of their own', () => {

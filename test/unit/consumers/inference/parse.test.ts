@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import type { Delivery } from '#consumers/inference/delivery.ts';
 import { Lane } from '#consumers/inference/lane.ts';
-import { parseDelivery } from '#consumers/inference/parse.ts';
+import { parseDelivery, type Select } from '#consumers/inference/parse.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { defined } from '#runtime/assert.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
@@ -35,6 +35,7 @@ function setUp(framing: Framing = tiny.framing) {
   const skipped: number[] = [];
   /** Records older than this are skipped. */
   const freshFromMs = { value: 0 };
+  const select: { by: Select | undefined } = { by: undefined };
   let offset = 0;
   const parse = (value: Uint8Array | null, key: string | null = 'cam-1') => {
     lane.push([record(offset++, { value, key })]);
@@ -43,6 +44,7 @@ function setUp(framing: Framing = tiny.framing) {
       {
         bundle: tiny.bundle,
         framing,
+        select: select.by,
         deadLetter: (_: Delivery, error: unknown) => {
           buried.push(codeOf(error) ?? (error as Error).name);
           return outcome('dead');
@@ -59,7 +61,7 @@ function setUp(framing: Framing = tiny.framing) {
       },
     );
   };
-  return { clock, lane, buried, skipped, freshFromMs, parse };
+  return { clock, lane, buried, skipped, freshFromMs, select, telemetry, parse };
 }
 
 /** The record with `changes` made to its bytes. */
@@ -147,6 +149,36 @@ describe('poison gets its own reason', () => {
     const { parse } = setUp();
     await parse(new Uint8Array(3));
     expect(await parse(tiny.record(0))).toBeDefined();
+  });
+});
+
+describe('a job that is about some frames', () => {
+  it('settles the others as nothing, unread', async () => {
+    const { parse, lane, buried, select, telemetry } = setUp();
+    select.by = ({ key }) => key === 'cam-1';
+    expect(await parse(new Uint8Array(3), 'cam-2')).toBeUndefined();
+    expect(buried).toEqual([]);
+    expect(lane.deliveries[0]?.outcome).toMatchObject({ kind: 'not-selected', records: [] });
+    lane.commit(1);
+    expect(telemetry.snapshot()['frames-not-selected']).toBe(1);
+    expect(await parse(tiny.record(0))).toBeDefined();
+  });
+
+  it('may make the pipeline wait; what was dropped meanwhile is not parsed', async () => {
+    const { parse, lane, select } = setUp();
+    const gate = Promise.withResolvers<boolean>();
+    select.by = () => gate.promise;
+    const parsing = parse(tiny.record(0));
+    lane.drop();
+    gate.resolve(true);
+    expect(await parsing).toBeUndefined();
+  });
+
+  it('ends the pipeline, and buries nothing, where it cannot tell', async () => {
+    const { parse, buried, select } = setUp();
+    select.by = () => Promise.reject(new Error('cannot tell'));
+    await expect(parse(tiny.record(0))).rejects.toThrow('cannot tell');
+    expect(buried).toEqual([]);
   });
 });
 

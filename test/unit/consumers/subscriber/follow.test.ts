@@ -53,16 +53,19 @@ describe('a line of follow', () => {
 
 describe('arguments of follow', () => {
   it('reads all of them', () => {
-    const args = 'segmentation --camera a --camera b --json --from earliest --duration 1.5';
+    const args =
+      'segmentation --camera a --camera b --json --backfill --from earliest --duration 1.5';
     expect(readFollowArguments(args.split(' '))).toEqual({
       task: 'segmentation',
       cameras: ['a', 'b'],
       json: true,
+      backfill: true,
       from: 'earliest',
       durationMs: 1500,
     });
     expect(readFollowArguments(['detection'])).toMatchObject({
       cameras: undefined,
+      backfill: false,
       from: 'latest',
     });
     expect(readFollowArguments(['--help'])).toBe('help');

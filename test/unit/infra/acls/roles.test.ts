@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { operationsOf, ROLES, type Role, rulesOf } from '#infra/acls/roles.ts';
-import { topicSpecs, topicTable } from '#schemas/topics.ts';
+import { BACKFILL, operationsOf, ROLES, type Role, rulesOf } from '#infra/acls/roles.ts';
+import { backfillSpecs, topicSpecs, topicTable } from '#schemas/topics.ts';
 
 const topics = topicTable({ prefix: 'site-1' });
 const options = { topics, groupId: 'site-1-brain', subscriberGroups: ['shop-'] };
@@ -13,9 +13,14 @@ const lines = (role: Role) =>
   );
 
 describe('rulesOf', () => {
-  it.each(topicSpecs(topics))('$name has a writer, and readers', (topic) => {
+  it.each([
+    ...topicSpecs(topics).map((topic) => ({ ...topic, access: undefined })),
+    ...backfillSpecs(topics).map((topic) => ({ ...topic, access: BACKFILL })),
+  ])('$name has a writer, and readers', ({ recordType, access }) => {
     const may = (operation: string) =>
-      ROLES.filter((role) => operationsOf(role, topic.recordType).some((one) => one === operation));
+      ROLES.filter((role) =>
+        operationsOf(role, recordType, access).some((one) => one === operation),
+      );
     expect(may('WRITE').length).toBeGreaterThan(0);
     // Of two processes that run all the time, one writes a topic and the other reads it.
     expect(may('WRITE').filter((role) => role !== 'operator').length).toBeLessThan(2);
@@ -46,11 +51,26 @@ describe('rulesOf', () => {
     ]);
   });
 
+  it('a job reads frames in groups of its own, and writes what backfills find', () => {
+    expect(lines('jobs')).toEqual([
+      'READ TOPIC site-1.camera.frame.v1',
+      'WRITE TOPIC site-1.result.classification.backfill.v1',
+      'WRITE TOPIC site-1.result.detection.backfill.v1',
+      'WRITE TOPIC site-1.result.segmentation.backfill.v1',
+      'WRITE TOPIC site-1.inference.dead-letter.backfill.v1',
+      'READ GROUP site-1.camera.frame.v1-backfill-*',
+      'WRITE TRANSACTIONAL_ID site-1.camera.frame.v1-backfill-*',
+    ]);
+  });
+
   it('a subscriber reads results, in groups of its own', () => {
     expect(lines('subscriber')).toEqual([
       'READ TOPIC site-1.result.classification.v1',
       'READ TOPIC site-1.result.detection.v1',
       'READ TOPIC site-1.result.segmentation.v1',
+      'READ TOPIC site-1.result.classification.backfill.v1',
+      'READ TOPIC site-1.result.detection.backfill.v1',
+      'READ TOPIC site-1.result.segmentation.backfill.v1',
       'READ GROUP halfsight-reader-*',
       'READ GROUP shop-*',
     ]);

@@ -70,10 +70,9 @@ describe('the accumulator of Publisher', () => {
 
   it('sends at once when it is full', () => {
     const { producer, publish } = setUp();
-    const halfBytes = LIMITS.accumulatorBytesMax / 2;
-    publish('a', LIMITS.frameRecordBytesMax);
+    publish('a', LIMITS.accumulatorBytesStart / 2);
     expect(producer.sends).toHaveLength(0);
-    publish('b', Math.min(halfBytes, LIMITS.frameRecordBytesMax));
+    publish('b', LIMITS.accumulatorBytesStart / 2);
     expect(producer.sends).toHaveLength(1);
   });
 
@@ -102,6 +101,67 @@ describe('the accumulator of Publisher', () => {
     producer.acknowledge();
     await settle();
     expect(namesOf(producer.sends[1])).toEqual(['a:1', 'b:0']);
+  });
+});
+
+describe('Publisher on a thin line', () => {
+  /** What is sent in `ms`, and how long it took, where the line carries so many bytes a second. */
+  async function carry(bytesPerSecond: number, frames: number, ms: number) {
+    const { clock, producer, journeys, publish } = setUp();
+    const sends: { readonly bytes: number; readonly tookMs: number }[] = [];
+    publish('a');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    for (let index = 0; index < frames; index++) publish('a', 3_000);
+    for (
+      const endMs = clock.monotonicMs() + ms;
+      producer.isSending && clock.monotonicMs() < endMs;
+    ) {
+      const bytes = producer.sends.at(-1)?.reduce((sum, { value }) => sum + value.length, 0) ?? 0;
+      const tookMs = (bytes * 1000) / bytesPerSecond;
+      await clock.advance(Math.min(tookMs, LIMITS.requestTimeoutMs));
+      sends.push({ bytes, tookMs });
+      if (tookMs > LIMITS.requestTimeoutMs) producer.fail(AWAY);
+      else producer.acknowledge();
+      await clock.advance(tookMs > LIMITS.requestTimeoutMs ? LIMITS.publishRetryDelayMsMax * 2 : 0);
+    }
+    return { sends, counts: journeys.account('a').counts() };
+  }
+
+  it('sends no more than it carries in a part of the time-out', async () => {
+    const { sends, counts } = await carry(4_700, 100, 120_000);
+    expect(counts).toMatchObject({ published: 101, inFlight: 0 });
+    expect(Math.max(...sends.map(({ tookMs }) => tookMs))).toBeLessThan(LIMITS.requestTimeoutMs);
+    expect(Math.max(...sends.slice(4).map(({ tookMs }) => tookMs))).toBeLessThanOrEqual(
+      2 * LIMITS.sendSlowMs,
+    );
+  });
+
+  it('makes its batches as large as may be where the line is wide', async () => {
+    const { sends, counts } = await carry(10_000_000, 1_000, 120_000);
+    expect(counts).toMatchObject({ published: 1_001, inFlight: 0 });
+    expect(Math.max(...sends.map(({ bytes }) => bytes))).toBeGreaterThan(
+      0.8 * LIMITS.accumulatorBytesMax,
+    );
+  });
+
+  it('takes apart a batch that a line of yesterday would have carried', async () => {
+    const { clock, producer, journeys, publish } = setUp();
+    const acknowledge = async () => {
+      producer.acknowledge();
+      await clock.advance(LIMITS.accumulatorLingerMs);
+    };
+    for (let index = 0; index < 20; index++) publish('a', 20_000);
+    while (producer.isSending) await acknowledge();
+    for (let index = 0; index < 20; index++) publish('a', 20_000);
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    const [large] = producer.sends.slice(-1);
+    expect(large?.length).toBeGreaterThan(4);
+    producer.fail(AWAY);
+    await clock.advance(LIMITS.publishRetryDelayMsMax * 2);
+    const [piece] = producer.sends.slice(-1);
+    expect(namesOf(piece)).toEqual(namesOf(large).slice(0, 1));
+    while (producer.isSending) await acknowledge();
+    expect(journeys.account('a').counts()).toMatchObject({ published: 40, inFlight: 0 });
   });
 });
 

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigFile } from '#producers/camera/config-file.ts';
 import {
   type AgentSettings,
   chooseRatePoints,
+  defaultWorkers,
   parseAgentSettings,
   type SettingsEnvironment,
 } from '#producers/camera/settings.ts';
@@ -50,6 +52,16 @@ const ID_MEANING = '1 to 64 letters, digits, ".", "_" or "-"';
 const SCHEMES = 'rtsp, rtsps, file or synthetic';
 const GATE = 'cameras:\n  - id: gate\n    source: synthetic:street\n';
 
+it.each([
+  { cores: 1, threadsPerWorker: 1, workers: 1 },
+  { cores: 4, threadsPerWorker: 1, workers: 3 },
+  { cores: 64, threadsPerWorker: 1, workers: 4 },
+  { cores: 8, threadsPerWorker: 4, workers: 1 },
+  { cores: 16, threadsPerWorker: 4, workers: 3 },
+])('$workers encoder threads of $threadsPerWorker for $cores cores', (row) => {
+  expect(defaultWorkers(row.cores, row.threadsPerWorker)).toBe(row.workers);
+});
+
 describe('camera agent settings', () => {
   it('fills in what is not given', () => {
     const settings = read(GATE);
@@ -62,7 +74,7 @@ describe('camera agent settings', () => {
       traceSampleRatio: 0.01,
     });
     expect(settings.agentId).not.toBe('');
-    expect(settings.encoderWorkers).toBeGreaterThanOrEqual(1);
+    expect(settings.encoderWorkers).toBe(defaultWorkers(availableParallelism(), 1));
     expect(settings.cameras).toEqual([
       {
         id: 'gate',

@@ -1,0 +1,83 @@
+import { forkEngine } from '#consumers/inference/engine-channel.ts';
+import { inferenceSettings } from '#consumers/inference/settings.ts';
+import { Telemetry } from '#consumers/inference/telemetry.ts';
+import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { print } from '#consumers/subscriber/print.ts';
+import { loadBundle } from '#models/bundle.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { EXIT, runProcess } from '#runtime/lifecycle.ts';
+import { createLogger } from '#runtime/log.ts';
+import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
+import { startTracing } from '#runtime/trace.ts';
+import { openFraming } from '#schemas/open-framing.ts';
+import { backfillTopics } from '#schemas/topics.ts';
+import { type BackfillSummary, runBackfill } from './backfill.ts';
+import {
+  BACKFILL_USAGE,
+  type BackfillArguments,
+  readBackfillArguments,
+} from './backfill-arguments.ts';
+import { progressText, summaryText } from './progress-text.ts';
+
+/** `npm run backfill`: see BACKFILL_USAGE. SIGTERM drains; what is left goes on another time. */
+const logger = createLogger({ level: 'warn', format: 'text' });
+
+await runProcess(logger, async ({ stopping }) => {
+  let exitCode: number = EXIT.ok;
+  try {
+    const args = readBackfillArguments(process.argv.slice(2));
+    if (args === 'help') await print(BACKFILL_USAGE);
+    else if ((await backfill(args, stopping)).state !== 'done') exitCode = EXIT.failed;
+  } catch (error) {
+    process.stderr.write(`${describeError(error)}\n`);
+    exitCode = isUsage(error) ? EXIT.usage : EXIT.failed;
+  }
+  process.exit(exitCode);
+});
+
+async function backfill(
+  { order, json, bundle: directory }: BackfillArguments,
+  stopping: AbortSignal,
+): Promise<BackfillSummary> {
+  const settled = readEnvironment();
+  const { bundleDirectory = settled.bundleDirectory } = { bundleDirectory: directory };
+  // The order says which heads; nothing is shed.
+  const environment = { ...settled, bundleDirectory, heads: undefined, shedHeads: undefined };
+  const bundle = await loadBundle(bundleDirectory);
+  const settings = inferenceSettings(environment, bundle);
+  const { topics } = settings;
+  const clock = systemClock;
+  const brokers = environment.kafkaBrokers ?? localBrokers();
+  const broker = openKafka(brokerSettings(environment, 'backfill', brokers), { clock, logger });
+  const tracing = await startTracing('halfsight-backfill', environment);
+  try {
+    const { deadLetters, results } = backfillTopics(topics);
+    for (const { name } of [...Object.values(results), deadLetters]) {
+      await broker.partitionCount(name);
+    }
+    const summary = await runBackfill({
+      ...order,
+      ...{ bundle, settings, topics, broker, clock, logger, stopping },
+      framing: await openFraming(environment.schemaRegistryUrl, backfillTopics(topics)),
+      tracer: tracing.tracer,
+      telemetry: new Telemetry(),
+      spawnEngine: forkEngine,
+      onProgress: (progress) =>
+        void print(`${json ? JSON.stringify(progress) : progressText(progress)}\n`),
+    });
+    await print(`${json ? JSON.stringify(summary) : summaryText(summary)}\n`);
+    return summary;
+  } finally {
+    await broker.close();
+    await tracing.stop();
+  }
+}
+
+function isUsage(error: unknown): boolean {
+  return (
+    error instanceof HalfsightError &&
+    (error.code === 'usage-invalid' || error.code === 'settings-invalid')
+  );
+}

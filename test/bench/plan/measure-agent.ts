@@ -1,0 +1,85 @@
+import { systemClock } from '#runtime/clock.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
+import { frameBill } from '../agent/frame-bill.ts';
+import { BenchAgent } from '../instruments/agent.ts';
+import type { AgentSettings } from '../instruments/agent-protocol.ts';
+import { createTopics, openBroker } from '../instruments/bench-topics.ts';
+import { costNow, costOfFrame } from '../instruments/cost.ts';
+import { SHIPPED_BUNDLE } from '../instruments/frame-maker.ts';
+import type { Bench } from './measure-consumer.ts';
+import { processorUs } from './process-cost.ts';
+import { topicBytes } from './topic-bytes.ts';
+
+/** At twenty frames a second it takes this long until what runs is compiled. */
+const WARM_SECONDS = 15;
+const SECONDS = 10;
+export const AGENT_PARTITIONS = 8;
+
+export interface AgentCase {
+  readonly name: string;
+  readonly cameraCount: number;
+  readonly framesPerSecond: number;
+  readonly encoder: AgentSettings['encoder'];
+}
+
+export interface AgentMeasured {
+  /** That were published. */
+  readonly framesPerSecond: number;
+  /** Processor time a frame, without the copy that stands for the camera. */
+  readonly mainUs: number;
+  readonly allUs: number;
+  readonly residentMib: number;
+  readonly brokerUs: number;
+  readonly frameBytes: number;
+  /** Of the status topic, a record, in batches of all cameras over the partitions. */
+  readonly statusBytes: number;
+}
+
+export async function measureAgent(
+  bench: Bench,
+  { cameraCount, framesPerSecond, encoder }: AgentCase,
+  { prefix, pictures }: { readonly prefix: string; readonly pictures: readonly Uint8Array[] },
+): Promise<AgentMeasured> {
+  const { brokers } = bench;
+  const broker = openBroker(brokers);
+  const topics = await createTopics(broker, prefix, AGENT_PARTITIONS);
+  const agent = new BenchAgent({
+    ...{ brokers, prefix, cameraCount, framesPerSecond, encoder, pictures },
+    ...{ bundleDirectory: SHIPPED_BUNDLE, encoderWorkers: 1 },
+  });
+  await agent.start();
+  await systemClock.sleep(WARM_SECONDS * 1000);
+  const before = await agent.figures();
+  const brokerBefore = processorUs(bench.brokerPid);
+  await systemClock.sleep(SECONDS * 1000);
+  const after = await agent.figures();
+  const brokerUs = processorUs(bench.brokerPid) - brokerBefore;
+  const { published } = await agent.stop();
+  const statuses = await recordCount(broker, topics.status.name);
+  await broker.close();
+  const bytes = topicBytes(bench.brokerDirectory);
+  const bill = frameBill(before, after);
+  return {
+    framesPerSecond: bill.framesPerSecond,
+    // The bill's own figure for the copy is wall-clock time, which others' work makes longer.
+    mainUs: bill.mainUs + bill.sourceUs - copyUs(pictures),
+    allUs: bill.processUs + bill.sourceUs - copyUs(pictures),
+    residentMib: after.holding.residentBytes / 1024 ** 2,
+    brokerUs: brokerUs / (after.published - before.published),
+    frameBytes: (bytes.get(topics.frames.name) ?? 0) / published,
+    statusBytes: (bytes.get(topics.status.name) ?? 0) / statuses,
+  };
+}
+
+/** Processor time of copying one picture, in the least disturbed of some batches. */
+function copyUs(pictures: readonly Uint8Array[]): number {
+  const batches = Array.from({ length: COPY_BATCHES }, () => {
+    const before = costNow();
+    for (let copy = 0; copy < COPIES; copy++) pictures[copy % pictures.length]?.slice();
+    return costOfFrame(before, costNow(), COPIES).threadUs;
+  });
+  return Math.min(...batches);
+}
+
+const COPY_BATCHES = 10;
+const COPIES = 50;

@@ -1,0 +1,188 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import type { BackfillSummary } from '#consumers/jobs/backfill.ts';
+import { allSpecs } from '#infra/topics/create.ts';
+import type { Broker } from '#runtime/broker.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { type FrameIdentity, frameId } from '#schemas/frame.ts';
+import { TASKS } from '#schemas/result.ts';
+import { backfillTopics, topicTable } from '#schemas/topics.ts';
+import { tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
+import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
+import { CAMERAS } from './frame-writer.ts';
+import {
+  countResults,
+  openBroker,
+  readResults,
+  startInference,
+  until,
+} from './inference-process.ts';
+import { sharedStack } from './stack.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'consumers', 'jobs', 'backfill-main.ts');
+const CHOSEN = ['gate', 'north-2', 'roof'];
+const HEADS = ['detection', 'segmentation'] as const;
+
+const running = new Set<() => Promise<unknown>>();
+afterEach(async () => {
+  for (const kill of running) await kill();
+});
+
+/** `npm run backfill` on the tiny bundle. */
+function startBackfill(addresses: readonly string[], prefix: string, args: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, '--bundle', TINY_BUNDLE, ...args], {
+    env: { ...process.env, KAFKA_BROKERS: addresses.join(','), KAFKA_TOPIC_PREFIX: prefix },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { out: '', error: '' };
+  child.stdout.on('data', (data: Buffer) => {
+    said.out += data.toString();
+  });
+  child.stderr.on('data', (data: Buffer) => {
+    said.error += data.toString();
+  });
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  running.add(kill);
+  void exited.then(() => running.delete(kill));
+  return { exited, kill, said, stop: () => void child.kill('SIGTERM') };
+}
+
+function lastLine(out: string): BackfillSummary {
+  return JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as BackfillSummary;
+}
+
+/** Frames `from` to `to` of every camera. */
+async function writeFrames(broker: Broker, topic: string, from: number, to: number) {
+  const tiny = await tinyFrames();
+  const producer = await broker.openProducer();
+  const written: FrameIdentity[] = [];
+  for (let sequence = from; sequence < to; sequence++) {
+    const frames = CAMERAS.map((cameraId) =>
+      tiny.frame(sequence, { cameraId }, 64 + (sequence % 16) * 8),
+    );
+    await producer.send(
+      frames.map((frame) => ({
+        topic,
+        key: frame.cameraId,
+        value: tiny.record(sequence, frame),
+        headers: { 'frame-id': frameId(frame) },
+      })),
+    );
+    written.push(...frames);
+  }
+  await producer.close();
+  return written;
+}
+
+const nowMs = () => Math.floor(systemClock.nowUs() / 1000);
+
+it('one result of each chosen frame and head, whenever the backfill is killed', async () => {
+  const { brokers, prefix } = sharedStack('backfill');
+  const topics = topicTable({ prefix, partitionCount: 4 });
+  const broker = openBroker(brokers);
+  await broker.ensureTopics(allSpecs(topics));
+  const consumer = startInference(brokers, prefix);
+  const live = await readResults(broker, topics, `${prefix}-live`);
+  const found = await readResults(broker, backfillTopics(topics), `${prefix}-found`);
+
+  const topic = topics.frames.name;
+  const before = await writeFrames(broker, topic, 0, 10);
+  await systemClock.sleep(20);
+  const since = new Date(nowMs()).toISOString();
+  const within = await writeFrames(broker, topic, 10, 70);
+  await systemClock.sleep(20);
+  const end = new Date(nowMs()).toISOString();
+  const after = await writeFrames(broker, topic, 70, 80);
+  const liveCount = [...before, ...within, ...after].length * TASKS.length;
+  await until(() => live.results.length >= liveCount, 60_000, consumer.output);
+
+  const order = ['--id', 'night', '--heads', HEADS.join(), '--cameras', CHOSEN.join(), '--json'];
+  const args = [...order, '--since', since, '--until', end];
+  const expected = within
+    .filter(({ cameraId }) => CHOSEN.includes(cameraId))
+    .flatMap((frame) => HEADS.map((task) => `${task} ${frameId(frame)}`));
+  for (const share of [0.2, 0.5]) {
+    const killed = startBackfill(brokers, prefix, [...args, '--rate', '20']);
+    await until(
+      () => found.results.length >= expected.length * share,
+      60_000,
+      () => killed.said.error,
+    );
+    await killed.kill();
+    expect(found.results.length).toBeLessThan(expected.length);
+  }
+  // Written since: they belong to no backfill that was begun before.
+  const later = await writeFrames(broker, topic, 80, 90);
+  const last = startBackfill(brokers, prefix, args);
+  expect(await last.exited, last.said.error).toBe(0);
+  await until(
+    () => found.results.length >= expected.length,
+    10_000,
+    () => `${found.results.length} of ${expected.length}`,
+  );
+  // Time for duplicates to show up.
+  await systemClock.sleep(500);
+
+  const summary = lastLine(last.said.out);
+  expect(summary).toMatchObject({ state: 'done', deadLetters: {} });
+  expect(summary.framesDone).toBe(summary.framesTotalEstimate);
+  expect(summary.framesTotalEstimate).toBe(within.length + after.length);
+  const counts = countResults(found.results);
+  expect([...counts.keys()].sort()).toEqual(expected.sort());
+  expect([...counts.values()].every((count) => count === 1)).toBe(true);
+  for (const task of HEADS) {
+    for (const camera of CHOSEN) {
+      const sequences = found.results
+        .filter((result) => result.task === task && result.cameraId === camera)
+        .map(({ sequence }) => sequence);
+      expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+    }
+  }
+  expect(found.results.every(({ status }) => status === 'ok')).toBe(true);
+  expect(found.deadLetters).toHaveLength(0);
+
+  const everything = liveCount + later.length * TASKS.length;
+  await until(() => live.results.length >= everything, 30_000, consumer.output);
+  expect(live.results).toHaveLength(everything);
+  expect([...countResults(live.results).values()].every((count) => count === 1)).toBe(true);
+  expect(live.deadLetters).toHaveLength(0);
+  expect(await consumer.stop(), consumer.output()).toBe(0);
+
+  const again = startBackfill(brokers, prefix, args);
+  expect(await again.exited, again.said.error).toBe(0);
+  expect(lastLine(again.said.out)).toMatchObject({ state: 'done', framesSelected: 0 });
+  const other = startBackfill(brokers, prefix, [...order, '--since', since]);
+  expect(await other.exited).toBe(2);
+  expect(other.said.error).toContain('this id is that of another backfill');
+});
+
+it('drains when asked, says that it is not done, and what is wrong with its orders', async () => {
+  const { brokers, prefix } = sharedStack('backfill-orders');
+  const topics = topicTable({ prefix, partitionCount: 2 });
+  const broker = openBroker(brokers);
+  const missing = startBackfill(brokers, prefix, ['--id', 'early']);
+  expect(await missing.exited).toBe(1);
+  expect(missing.said.error).toContain('npm run topics');
+  await broker.ensureTopics(allSpecs(topics));
+  const unknown = startBackfill(brokers, prefix, ['--id', 'pose', '--heads', 'pose']);
+  expect(await unknown.exited).toBe(2);
+  expect(unknown.said.error).toMatch(/has no head "pose".*classification/);
+  await writeFrames(broker, topics.frames.name, 0, 20);
+  const slow = startBackfill(brokers, prefix, ['--id', 'slow', '--json', '--rate', '2']);
+  await until(
+    () => /"framesSelected":[1-9]/.test(slow.said.out),
+    60_000,
+    () => slow.said.error,
+  );
+  slow.stop();
+  expect(await slow.exited, slow.said.error).toBe(1);
+  const { state, framesSelected } = lastLine(slow.said.out);
+  expect(state).toBe('stopped');
+  expect(framesSelected).toBeLessThan(120);
+});
