@@ -23,6 +23,7 @@ import { openBroker } from './bench-topics.ts';
 import { serveParent } from './child.ts';
 import { costNow, holdingNow } from './cost.ts';
 import { pictureSource } from './picture-source.ts';
+import { median } from './statistics.ts';
 
 /** The camera agent: what producers/camera/main.ts makes of its parts, on pictures drawn before. */
 const STUB_WORKER = new URL('./stub-encode-worker.ts', import.meta.url);
@@ -114,6 +115,8 @@ function assemble(parts: Parts) {
     spool: () => undefined,
   });
   const totals = { encodeUs: 0, lateMs: 0 };
+  /** Since the last look. */
+  let copiesUs: number[] = [];
   const encoder = new Encoder({
     workerCount: settings.encoderWorkers,
     openWorker: openWorkerOf(settings),
@@ -126,7 +129,7 @@ function assemble(parts: Parts) {
   });
   const pipeline = new Pipeline({
     capture: capture(parts, books, (copyUs, lateMs) => {
-      stages.us.source += copyUs;
+      copiesUs.push(copyUs);
       totals.lateMs = Math.max(totals.lateMs, lateMs);
     }),
     begin: (frame) => stages.time('capture', () => beginJourney(begin, frame)),
@@ -140,6 +143,9 @@ function assemble(parts: Parts) {
     const droppedCount = Object.values(dropped).reduce((sum, count) => sum + count, 0);
     const counts = { captured, published, dropped: droppedCount, encoded };
     const holding = holdingNow();
+    // The median: where the thread had to wait for a processor, a copy took longer, not more of it.
+    if (copiesUs.length > 0) stages.us.source += copiesUs.length * median(copiesUs);
+    copiesUs = [];
     return { cost: costNow(), ...counts, ...totals, stagesUs: { ...stages.us }, holding };
   };
   return { pipeline, figures };
