@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { checkCamera } from '#producers/fleet/wanted-camera.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import { wanted } from '#test/contract/registry.ts';
+
+describe('a wanted camera', () => {
+  it.each([
+    ['as it usually is', {}],
+    ['with everything', { ratePoint: 'fine', labels: { site: 'a/b' }, heads: ['detect'] }],
+    ['disabled, by index', { enabled: false, ratePoint: 0 }],
+  ])('is right %s', (_, changes) => {
+    expect(() => checkCamera(wanted('gate', changes))).not.toThrow();
+  });
+
+  it.each([
+    ['source', { source: 'x'.repeat(LIMITS.cameraSourceLengthMax + 1) }],
+    ['framesPerSecond', { framesPerSecond: Number.NaN }],
+    ['framesPerSecond', { framesPerSecond: LIMITS.framesPerSecondMax + 1 }],
+    ['ratePoint', { ratePoint: -1 }],
+    ['ratePoint', { ratePoint: 'a b' }],
+    ['labels', { labels: { 'a b': 'c' } }],
+    ['heads', { heads: [''] }],
+  ])('is wrong with another %s', (part, changes) => {
+    expect(() => checkCamera(wanted('gate', changes))).toThrow(`camera "gate": ${part} must`);
+  });
+});
