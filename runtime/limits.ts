@@ -115,6 +115,8 @@ export const LIMITS = {
   /** Fetched record bytes not yet settled, all partitions of one process. */
   consumerBytesInFlightMax: 64 * 1024 * 1024,
   recordsInFlightPerPartitionMax: 256,
+  /** Records of one partition that are worked on before it is the next one's turn. */
+  laneTurnRecords: 4,
   batchFramesMax: 8,
   /** On a CPU the time of a frame is the same in any batch, and from 4 on it grows: caches. */
   batchFramesCpuMax: 2,

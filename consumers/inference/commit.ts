@@ -71,7 +71,7 @@ export class SettledPrefix {
 
 export interface CommitOptions {
   readonly openTransactor: (partition: number) => Promise<Transactor>;
-  /** Under steady load a lane commits so often; an idle one, or a full transaction, at once. */
+  /** What is settled waits at most so long for what is still under way in its lane. */
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -121,16 +121,15 @@ class LaneServer {
   readonly #options: CommitOptions;
   readonly #logger: Logger;
   #transactor: Transactor | undefined;
-  /** What the next transaction commits. */
+  /** What the next transaction commits, and since when there is something. */
   #prefix = new SettledPrefix();
-  #committedMs: number;
+  #settledMs: number | undefined;
   #fencedCount = 0;
 
   constructor(lane: Lane, options: CommitOptions) {
     this.#lane = lane;
     this.#options = options;
     this.#logger = options.logger.with({ partition: lane.partition, generation: lane.generation });
-    this.#committedMs = options.clock.monotonicMs();
   }
 
   async run(): Promise<void> {
@@ -176,21 +175,26 @@ class LaneServer {
       const memory = note === undefined ? undefined : FrameMemory.fromNote(note);
       this.#lane.open(position, memory);
       // What a commit of unknown outcome had written is not there any more.
-      this.#prefix = new SettledPrefix();
+      this.#beginPrefix();
     } finally {
       stopWatching();
     }
   }
 
-  /** Commits when a transaction is full, when it is time, or when nothing more is under way. */
+  /**
+   * Commits when nothing more of the lane is under way, when a transaction is full, or when the first
+   * of what is settled has waited for the interval. So a lane with a backlog commits what came of
+   * its turn together, and one without commits each frame at once.
+   */
   async #commitWhenDue(): Promise<void> {
     const { clock, intervalMs } = this.#options;
-    const { deliveries } = this.#lane;
+    const { deliveries, takenCount } = this.#lane;
     const prefix = this.#prefix;
     prefix.extend(deliveries);
     if (prefix.count === 0) return this.#lane.changed.wait();
-    const isIdle = prefix.count === deliveries.length;
-    const waitMs = this.#committedMs + intervalMs - clock.monotonicMs();
+    this.#settledMs ??= clock.monotonicMs();
+    const isIdle = prefix.count === takenCount;
+    const waitMs = this.#settledMs + intervalMs - clock.monotonicMs();
     if (!prefix.isFull && !isIdle && waitMs > 0)
       return this.#lane.changed.wait({ clock, ms: waitMs });
     await this.#commit(prefix);
@@ -205,12 +209,16 @@ class LaneServer {
     const note = memory.toNote(LIMITS.positionNoteBytesMax);
     const startMs = clock.monotonicMs();
     await defined(this.#transactor, 'transactor').commit(prefix.records, prefix.nextOffset, note);
-    this.#prefix = new SettledPrefix();
-    this.#committedMs = clock.monotonicMs();
+    this.#beginPrefix();
     telemetry.count('transactions');
-    telemetry.count('transaction-ms', this.#committedMs - startMs);
+    telemetry.count('transaction-ms', clock.monotonicMs() - startMs);
     // Revoked while the transaction was under way: it counts, but the deliveries are gone.
     if (!this.#lane.isDropped) this.#lane.commit(prefix.count);
+  }
+
+  #beginPrefix(): void {
+    this.#prefix = new SettledPrefix();
+    this.#settledMs = undefined;
   }
 
   /** Returns when another try may help; throws when it cannot. */

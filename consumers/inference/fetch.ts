@@ -43,7 +43,9 @@ export class Fetch implements ConsumerHandlers {
   readonly #memories = new Map<number, FrameMemory>();
   readonly #paused = new Set<number>();
   readonly #work = new Signal();
+  /** The lane whose turn it is, and what it had of it. */
   #turn = 0;
+  #takenInTurn = 0;
   #generation = 0;
   #isFull = false;
   #isClosed = false;
@@ -126,6 +128,7 @@ export class Fetch implements ConsumerHandlers {
     return undefined;
   }
 
+  /** A turn has several records: what came of it is committed together. */
   #nextNow(): FetchedDelivery | undefined {
     const lanes = this.lanes;
     for (let step = 0; step < lanes.length; step++) {
@@ -133,7 +136,10 @@ export class Fetch implements ConsumerHandlers {
       const lane = lanes[index];
       const delivery = lane?.next();
       if (lane === undefined || delivery === undefined) continue;
-      this.#turn = index + 1;
+      const taken = step === 0 ? this.#takenInTurn + 1 : 1;
+      const isOver = taken === LIMITS.laneTurnRecords;
+      this.#turn = isOver ? index + 1 : index;
+      this.#takenInTurn = isOver ? 0 : taken;
       return { lane, delivery };
     }
     return undefined;

@@ -70,6 +70,11 @@ export class Lane {
     return this.#deliveries;
   }
 
+  /** How many of them were handed out to be parsed. */
+  get takenCount(): number {
+    return this.#parseIndex;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }

@@ -123,6 +123,26 @@ describe('when a lane commits', () => {
     expect(lane.deliveries).toHaveLength(0);
   });
 
+  it('at once when more of it waits, of which nothing is under way', async () => {
+    const { transactor, lane, push, settle } = await setUp();
+    const [one] = push(0, 1);
+    lane.push(records(1, 3));
+    await settle(one);
+    expect(transactor.commits).toMatchObject([{ keys: ['r0'], nextOffset: 1 }]);
+  });
+
+  it('together with what is under way, if that is done within the interval', async () => {
+    const { clock, transactor, push, settle } = await setUp();
+    await clock.advance(10 * LIMITS.transactionIntervalMs);
+    const [one, two, three] = push(0, 3);
+    await settle(one);
+    await clock.advance(LIMITS.transactionIntervalMs - 1);
+    await settle(two);
+    expect(transactor.commits).toHaveLength(0);
+    await settle(three);
+    expect(transactor.commits).toMatchObject([{ keys: ['r0', 'r1', 'r2'], nextOffset: 3 }]);
+  });
+
   it('after the interval when later records are still under way', async () => {
     const { clock, transactor, push, settle } = await setUp();
     const [one, two, , four] = push(0, 4);

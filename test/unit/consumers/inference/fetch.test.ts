@@ -97,11 +97,21 @@ describe('lanes and generations', () => {
     fetch.onRecords(records(0, 2, 1));
     fetch.onRecords(records(0, 2, 2));
     const order: string[] = [];
-    for (let index = 0; index < 7; index++) {
-      const { delivery } = (await fetch.next()) ?? {};
-      order.push(`${delivery?.record.partition}:${delivery?.record.offset}`);
-    }
-    expect(order).toEqual(['0:0', '1:0', '2:0', '0:1', '1:1', '2:1', '0:2']);
+    const turn = LIMITS.laneTurnRecords;
+    const take = async (count: number) => {
+      for (let index = 0; index < count; index++) {
+        const { delivery } = (await fetch.next()) ?? {};
+        order.push(`${delivery?.record.partition}:${delivery?.record.offset}`);
+      }
+    };
+    await take(turn + 2 + 2 + 1);
+    const ofFirst = Array.from({ length: turn }, (_, offset) => `0:${offset}`);
+    expect(order).toEqual([...ofFirst, '1:0', '1:1', '2:0', '2:1', `0:${turn}`]);
+    // One that comes meanwhile waits for a turn, not for a backlog.
+    fetch.onRecords(records(2, 1, 1));
+    order.length = 0;
+    await take(turn);
+    expect(order.at(-1)).toBe('1:2');
   });
 
   it('remembers processed frames of a partition that it gets back', () => {
