@@ -37,7 +37,7 @@ export const VARIABLES = {
   HALFSIGHT_SHED_HEADS: 'heads left out under overload, in that order; default none',
   HALFSIGHT_SHED_AFTER_MS: 'age of a frame from which on they are left out; default 10000',
   HALFSIGHT_SKIP_AFTER_MS: 'age from which on no head runs on a frame; default: every frame is run',
-  HALFSIGHT_COMMIT_INTERVAL_MS: `wait for others to commit with; default ${LIMITS.transactionIntervalMs}`,
+  HALFSIGHT_COMMIT_INTERVAL_MS: `ms to wait for more; default ${LIMITS.transactionIntervalMs}`,
   HALFSIGHT_PROVIDER: 'ONNX Runtime execution provider: cpu, cuda or tensorrt; default cpu',
   HALFSIGHT_THREADS: 'threads of one ONNX Runtime session; default 1',
   HALFSIGHT_LOG_LEVEL: 'debug, info, warn or error; default info',

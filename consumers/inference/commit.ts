@@ -182,9 +182,9 @@ class LaneServer {
   }
 
   /**
-   * Commits when nothing more of the lane is under way, when a transaction is full, or when the first
-   * of what is settled has waited for the interval. So a lane with a backlog commits what came of
-   * its turn together, and one without commits each frame at once.
+   * Commits when nothing more of the lane is under way, when a transaction is full, or when the
+   * first of what is settled has waited for the interval. So a lane with a backlog commits what
+   * came of its turn together, and one without commits each frame at once.
    */
   async #commitWhenDue(): Promise<void> {
     const { clock, intervalMs } = this.#options;
