@@ -7,7 +7,7 @@ export const EVALUATE_USAGE = `Usage: npm run evaluate -- --bundle FOLDER --data
 Measures a bundle on labelled pictures, as cameras and consumers run it: bytes a frame against
 detection accuracy, for each rate point; beside it pixel codecs in front of an unsplit detector.
 
-  --bundle FOLDER     the bundle; may be given several times, the report is named after the first
+  --bundle FOLDER     the bundle; more of them are opponents of the first, which names the report
   --data FOLDER       pictures in COCO's layout: images/ and instances.json
   --detector FILE     YOLOX as ONNX with 80 classes of COCO and an input of 416 x 416; without it,
                       nothing but the bundle can be measured

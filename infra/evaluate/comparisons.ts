@@ -3,7 +3,7 @@ import type { Row } from './evaluate.ts';
 export const MEASURES = ['mAP50', 'top1Agreement', 'mIoU'] as const;
 export type Measure = (typeof MEASURES)[number];
 
-/** What an opponent needs to be as good as one row of a bundle. */
+/** What an opponent needs to be as good as one row of the bundle. */
 export interface Comparison {
   readonly method: string;
   readonly setting: string;
@@ -25,29 +25,26 @@ export interface Point {
 }
 
 /**
- * For each row of a bundle and each opponent: the opponent's bytes at equal accuracy, between its
- * best settings. Bytes count as records do, means over the pictures.
+ * For each row of the bundle and each other method: the bytes that it needs for equal accuracy,
+ * between its best settings. Bytes count as records do, means over the pictures.
  */
-export function compare(
-  rows: readonly Row[],
-  bundles: readonly string[],
-  opponents: readonly string[],
-): Comparison[] {
-  return rows
-    .filter(({ method }) => bundles.includes(method))
-    .flatMap((row) =>
-      MEASURES.flatMap((measure) =>
-        opponents.flatMap((opponent) => {
-          const point = pointOf(row, measure);
-          const points = rows
-            .filter(({ method }) => method === opponent)
-            .map((each) => pointOf(each, measure))
-            .filter((each) => each !== undefined);
-          if (point === undefined || points.length === 0) return [];
-          return [against(row, measure, point, opponent, frontier(points))];
-        }),
-      ),
-    );
+export function compare(rows: readonly Row[], bundle: string): Comparison[] {
+  const { own = [], others = [] } = Object.groupBy(rows, ({ method }) =>
+    method === bundle ? 'own' : 'others',
+  );
+  const opponents = [...Map.groupBy(others, ({ method }) => method)];
+  return own.flatMap((row) =>
+    MEASURES.flatMap((measure) =>
+      opponents.flatMap(([opponent, theirs]) => {
+        const point = pointOf(row, measure);
+        const points = theirs
+          .map((each) => pointOf(each, measure))
+          .filter((each) => each !== undefined);
+        if (point === undefined || points.length === 0) return [];
+        return [against(row, measure, point, opponent, frontier(points))];
+      }),
+    ),
+  );
 }
 
 function pointOf({ recordBytes, ...row }: Row, measure: Measure): Point | undefined {

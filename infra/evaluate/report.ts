@@ -66,6 +66,9 @@ export const NOTES: readonly string[] = [
   "Bytes at equal accuracy: between an opponent's best settings, accuracy goes with the" +
     " logarithm of the bytes. The ratio is the bundle's bytes over the opponent's: below 1 the" +
     ' bundle needs fewer.',
+  'Neural picture codecs say in their settings, and bundles in their descriptions below, how long' +
+    ' they were trained: some hundred steps show what minutes of training give, not what a method' +
+    ' can do. The bytes of such codecs are those of their streams, without any header.',
   'HEVC intra counts no parameter sets: BPG has a header of a dozen bytes in their place.',
   'Local computing sends results and nothing else, so nothing can be analysed again later.',
   'top-1 is the share of pictures whose best class, by its id, is the best that' +

@@ -17,7 +17,7 @@ import { describeMachine, NOTES, type Report, tableOf } from './report.ts';
 import { openSegmenter } from './segmenter.ts';
 import { openSplit, type Split } from './split.ts';
 import type { Classifier, Segmenter, Teachers } from './teachers.ts';
-import { LOCAL, unsplitMethods } from './unsplit-methods.ts';
+import { unsplitMethods } from './unsplit-methods.ts';
 import { writeReport } from './write-report.ts';
 
 export interface RunParts extends CommandParts {
@@ -46,8 +46,6 @@ export async function runEvaluation(args: EvaluateArguments, parts: RunParts): P
   for (const each of [detector, teachers.classifier, teachers.segmenter]) await each?.close();
   const { name, version } = bundle.manifest;
   const { categoryRemark } = folder;
-  const names = bundles.map((each) => each.manifest.name);
-  const opponents = [...new Set([...baselines, ...decoded.map(({ method }) => method), LOCAL])];
   const report: Report = {
     ...describeMachine(clock),
     bundle: { name, version, digest: bundle.digest },
@@ -56,9 +54,13 @@ export async function runEvaluation(args: EvaluateArguments, parts: RunParts): P
     classifier: nameOf(args.classifierFile),
     segmenter: nameOf(args.segmenterFile),
     n: pictures.length - failedPictures.length,
-    notes: categoryRemark === undefined ? NOTES : [...NOTES, `instances.json: ${categoryRemark}.`],
+    notes: [
+      ...NOTES,
+      ...bundles.map(described),
+      ...(categoryRemark === undefined ? [] : [`instances.json: ${categoryRemark}.`]),
+    ],
     rows,
-    comparisons: compare(rows, names, opponents),
+    comparisons: compare(rows, name),
     failedPictures,
   };
   writeReport(report, args.outDirectory);
@@ -128,6 +130,11 @@ async function openOrExplain<T>(
     const reason = error instanceof HalfsightError ? error.message : String(error);
     return { network: undefined, reason };
   }
+}
+
+/** What a bundle says of itself; of opponents one wants to know how much they were trained. */
+function described({ manifest: { name, version, description } }: Bundle): string {
+  return `${name} ${version}: ${description}`;
 }
 
 /** Where it lay on this machine is nobody's business who reads the report. */

@@ -28,7 +28,7 @@ export interface UnsplitOptions {
   readonly clock: Clock;
 }
 
-export const LOCAL = 'local computing';
+const LOCAL = 'local computing';
 
 /** The usual threshold for people to look at; a camera that computes itself would send these. */
 const LOCAL_SCORE_MIN = 0.3;

@@ -51,9 +51,9 @@ function titleOf({ bundle, n }: Report): string {
 }
 
 /** Those whose lines should stand out. */
-function bundleNames({ bundle, rows, comparisons }: Report): string[] {
+function bundleNames({ bundle, rows }: Report): string[] {
   const counted = rows.filter(({ encoder }) => encoder !== null);
-  return [bundle.name, ...[...counted, ...comparisons].map(({ method }) => method)];
+  return [bundle.name, ...counted.map(({ method }) => method)];
 }
 
 function reportInMarkdown(report: Report, plots: readonly FilePlot[]): string {

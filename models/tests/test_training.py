@@ -83,6 +83,10 @@ class FromScratch(unittest.TestCase):
         for name in ("README.md", "curves.csv", "curves.svg"):
             self.assertGreater((self.bundle / name).stat().st_size, 500, name)
 
+    def test_manifest_says_how_little_it_was_trained(self) -> None:
+        manifest, _ = read_bundle(self.bundle)
+        self.assertTrue(manifest["description"].endswith("Trained for 160 steps on 64 views."))
+
     def test_graphs_run_from_pixels_to_results(self) -> None:
         manifest, tables = read_bundle(self.bundle)
         image = np.random.default_rng(0).integers(0, 256, (2, 416, 416, 3), np.uint8)

@@ -184,6 +184,11 @@ class Training:
         low, high = self.variant.symbol_range
         return [flat_table(self.architecture.channels, low, high)]
 
+    def description(self) -> str:
+        """What it is and how little it was trained, for whoever sees it in a table of others."""
+        views = sum(source.store.count() for source in self.sources)
+        return f"{self.variant.description} Trained for {self.preset.steps} steps on {views} views."
+
     @torch.no_grad()
     def export(self, folder: str, stage: str, tasks: tuple[str, ...]) -> tuple[Path, Parity]:
         """Writes one bundle; returns where, and how its symbols compare with PyTorch's."""
@@ -192,7 +197,7 @@ class Training:
         out = self.args.out / folder
         name = "-".join(filter(None, (self.args.out.resolve().name, folder)))
         spec = BundleSpec(
-            name=name, version="0.1.0", description=self.variant.description,
+            name=name, version="0.1.0", description=self.description(),
             channels=self.architecture.channels, stride=self.architecture.stride,
             rate_points=self.variant.rate_points,
             default_rate_point=self.variant.default_rate_point, tasks=tasks,

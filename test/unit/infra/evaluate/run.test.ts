@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -102,6 +103,8 @@ interface RunOptions {
   readonly broken?: boolean;
   readonly instead?: Detector['detect'];
   readonly decoded?: readonly string[];
+  /** Beside the tiny one. */
+  readonly bundles?: readonly string[];
 }
 
 async function run(data: string, options: RunOptions = {}) {
@@ -109,7 +112,7 @@ async function run(data: string, options: RunOptions = {}) {
   const outDirectory = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-out-'));
   const ok = await runEvaluation(
     {
-      bundleDirectories: [TINY_BUNDLE],
+      bundleDirectories: [TINY_BUNDLE, ...(options.bundles ?? [])],
       dataDirectory: data,
       detectorFile: options.detector ? 'detector.onnx' : undefined,
       classifierFile: options.teachers ? 'classifier.onnx' : undefined,
@@ -135,7 +138,10 @@ async function run(data: string, options: RunOptions = {}) {
     },
   );
   const read = (name: string) => readFileSync(join(outDirectory, name), 'utf8');
-  const report = JSON.parse(read('report.json')) as Pick<Report, 'rows' | 'n' | 'comparisons'>;
+  const report = JSON.parse(read('report.json')) as Pick<
+    Report,
+    'rows' | 'n' | 'comparisons' | 'notes'
+  >;
   return { ok, said, read, report, rows: report.rows };
 }
 
@@ -244,7 +250,7 @@ describe('a whole evaluation', () => {
     expect(others.every(({ mAP50, pictures }) => mAP50 === 1 && pictures === 2)).toBe(true);
   });
 
-  it('takes the pictures of a codec that was run elsewhere, and several bundles', async () => {
+  it('takes the pictures of a codec that was run elsewhere', async () => {
     const decoded = mkdtempSync(join(tmpdir(), 'halfsight-decoded-'));
     onTestFinished(() => rmSync(decoded, { recursive: true, force: true }));
     const pictures: Record<string, { file: string; bytes: number }> = {};
@@ -286,6 +292,29 @@ describe('a whole evaluation', () => {
     await expect(run(folder, { detector: true, decoded: [decoded] })).rejects.toThrow(
       '"method" and "setting" must be texts',
     );
+  });
+
+  it('takes more bundles as opponents of the first', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'halfsight-other-'));
+    onTestFinished(() => rmSync(other, { recursive: true, force: true }));
+    cpSync(TINY_BUNDLE, other, { recursive: true });
+    const path = join(other, 'bundle.json');
+    const manifest = JSON.parse(readFileSync(path, 'utf8'));
+    const change = { name: 'ladon', description: 'Trained for 2 steps.' };
+    writeFileSync(path, JSON.stringify({ ...manifest, ...change }));
+    const { ok, rows, report } = await run(folder, { detector: true, bundles: [other] });
+    expect(ok).toBe(true);
+    expect(rows.filter(({ method }) => method === 'ladon')).toMatchObject([
+      { setting: 'rate point 0, fine', mAP50: 1 },
+      { setting: 'rate point 1, coarse', mAP50: 1 },
+    ]);
+    expect(rows.filter(({ setting }) => setting === 'not run')).toHaveLength(6);
+    const { comparisons, notes } = report;
+    expect(new Set(comparisons.map(({ method }) => method))).toEqual(new Set(['tiny']));
+    const opponents = ['webp', 'ladon', 'local computing'];
+    expect(new Set(comparisons.map(({ opponent }) => opponent))).toEqual(new Set(opponents));
+    expect(notes).toContain(`ladon ${manifest.version}: Trained for 2 steps.`);
+    expect(notes).toContain(`tiny ${manifest.version}: ${manifest.description}`);
   });
 
   it('is refused without a bundle', async () => {
