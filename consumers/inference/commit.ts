@@ -124,6 +124,7 @@ class LaneServer {
   /** What the next transaction commits, and since when there is something. */
   #prefix = new SettledPrefix();
   #settledMs: number | undefined;
+  #committedMs = Number.NEGATIVE_INFINITY;
   #fencedCount = 0;
 
   constructor(lane: Lane, options: CommitOptions) {
@@ -182,9 +183,10 @@ class LaneServer {
   }
 
   /**
-   * Commits when nothing more of the lane is under way, when a transaction is full, or when the
-   * first of what is settled has waited for the interval. So a lane with a backlog commits what
-   * came of its turn together, and one without commits each frame at once.
+   * Commits when nothing more of the lane is under way, when a transaction is full, or when it is
+   * time. A lane with a backlog waits for the interval from the first that is settled, and so
+   * commits what came of its turn together; results are late there anyway. One without a backlog
+   * waits only where its last commit was less than the interval ago.
    */
   async #commitWhenDue(): Promise<void> {
     const { clock, intervalMs } = this.#options;
@@ -194,7 +196,9 @@ class LaneServer {
     if (prefix.count === 0) return this.#lane.changed.wait();
     this.#settledMs ??= clock.monotonicMs();
     const isIdle = prefix.count === takenCount;
-    const waitMs = this.#settledMs + intervalMs - clock.monotonicMs();
+    const hasBacklog = deliveries.length > takenCount;
+    const fromMs = hasBacklog ? this.#settledMs : this.#committedMs;
+    const waitMs = fromMs + intervalMs - clock.monotonicMs();
     if (!prefix.isFull && !isIdle && waitMs > 0)
       return this.#lane.changed.wait({ clock, ms: waitMs });
     await this.#commit(prefix);
@@ -211,7 +215,8 @@ class LaneServer {
     await defined(this.#transactor, 'transactor').commit(prefix.records, prefix.nextOffset, note);
     this.#beginPrefix();
     telemetry.count('transactions');
-    telemetry.count('transaction-ms', clock.monotonicMs() - startMs);
+    this.#committedMs = clock.monotonicMs();
+    telemetry.count('transaction-ms', this.#committedMs - startMs);
     // Revoked while the transaction was under way: it counts, but the deliveries are gone.
     if (!this.#lane.isDropped) this.#lane.commit(prefix.count);
   }

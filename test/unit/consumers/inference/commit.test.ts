@@ -131,10 +131,11 @@ describe('when a lane commits', () => {
     expect(transactor.commits).toMatchObject([{ keys: ['r0'], nextOffset: 1 }]);
   });
 
-  it('together with what is under way, if that is done within the interval', async () => {
-    const { clock, transactor, push, settle } = await setUp();
+  it('with a backlog, together with what is under way, if that is done in time', async () => {
+    const { clock, transactor, lane, push, settle } = await setUp();
     await clock.advance(10 * LIMITS.transactionIntervalMs);
     const [one, two, three] = push(0, 3);
+    lane.push(records(3, 1));
     await settle(one);
     await clock.advance(LIMITS.transactionIntervalMs - 1);
     await settle(two);
@@ -143,13 +144,27 @@ describe('when a lane commits', () => {
     expect(transactor.commits).toMatchObject([{ keys: ['r0', 'r1', 'r2'], nextOffset: 3 }]);
   });
 
-  it('after the interval when later records are still under way', async () => {
-    const { clock, transactor, push, settle } = await setUp();
-    const [one, two, , four] = push(0, 4);
-    await settle(two, one, four);
+  it('with a backlog, without waiting longer than the interval', async () => {
+    const { clock, transactor, lane, push, settle } = await setUp();
+    const [one, two] = push(0, 3);
+    lane.push(records(3, 1));
+    await settle(one, two);
+    await clock.advance(LIMITS.transactionIntervalMs - 1);
     expect(transactor.commits).toHaveLength(0);
-    await clock.advance(LIMITS.transactionIntervalMs);
+    await clock.advance(1);
     expect(transactor.commits).toMatchObject([{ keys: ['r0', 'r1'], nextOffset: 2 }]);
+  });
+
+  it('without a backlog at once, unless the last commit was just now', async () => {
+    const { clock, transactor, push, settle } = await setUp();
+    const [one, two] = push(0, 3);
+    await settle(one);
+    expect(transactor.commits).toMatchObject([{ keys: ['r0'], nextOffset: 1 }]);
+    transactor.commits[0]?.resolve();
+    await settle(two);
+    expect(transactor.commits).toHaveLength(1);
+    await clock.advance(LIMITS.transactionIntervalMs);
+    expect(transactor.commits[1]).toMatchObject({ keys: ['r1'], nextOffset: 2 });
   });
 
   it('at once when a transaction is full', async () => {
@@ -280,6 +295,7 @@ describe('the end of a lane', () => {
   it('dropped: nothing is committed any more, also what was settled', async () => {
     const { clock, transactor, push, settle, lane, committer } = await setUp();
     const [one] = push(0, 2);
+    lane.push(records(2, 1));
     await settle(one);
     lane.drop();
     await clock.advance(LIMITS.transactionIntervalMs);
