@@ -353,7 +353,8 @@ assert(
   'the beat after the end of a lease, and the one that takes the camera, must be in time',
 );
 assert(
-  LIMITS.fleetReleaseTimeoutMs + 3 * LIMITS.fleetRequestTimeoutMs < LIMITS.shutdownTimeoutMs,
+  LIMITS.fleetReleaseTimeoutMs + 3 * LIMITS.fleetRequestTimeoutMs + LIMITS.closeTimeoutMs <
+    LIMITS.shutdownTimeoutMs,
   'an agent that stops must be able to hand its cameras on',
 );
 assert(

@@ -38,6 +38,15 @@ export interface CameraStatus {
   readonly detail: string;
 }
 
+/**
+ * Whether a status of `epoch` says how its camera is, to a reader that has seen `newestEpoch`. A
+ * final status may come late, and at a hand-over the agent before writes the same key: the higher
+ * epoch is the later one. A camera that has no epoch yet says 0.
+ */
+export function isPresentStatus(epoch: number, newestEpoch: number): boolean {
+  return epoch === 0 || epoch >= newestEpoch;
+}
+
 export function encodeCameraStatus(status: CameraStatus, framing: Framing): Uint8Array {
   checkStatus(status);
   const type = RECORD_TYPES['camera-status'];

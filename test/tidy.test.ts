@@ -31,7 +31,10 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
   { folder: 'producers/fleet/', mayImport: ['producers/fleet/', 'runtime/', 'schemas/'] },
   {
     folder: 'producers/camera/',
-    mayImport: ['producers/camera/', 'runtime/', 'schemas/', 'codec/', 'models/'],
+    mayImport: [
+      ...['producers/camera/', 'producers/fleet/'],
+      ...['runtime/', 'schemas/', 'codec/', 'models/'],
+    ],
   },
   {
     folder: 'consumers/inference/',

@@ -1,6 +1,7 @@
 import type { TopicEvent } from '#consumers/subscriber/balance-feed.ts';
 import { totalOf } from '#consumers/subscriber/epoch-ledger.ts';
 import { summarise } from '#consumers/subscriber/result-text.ts';
+import { isPresentStatus } from '#schemas/camera-status.ts';
 import type { Task } from '#schemas/result.ts';
 
 /** What the live table shows of one camera. */
@@ -83,8 +84,7 @@ class CameraView {
   }
 
   status({ epoch, state, dropped }: StatusFacts): void {
-    this.#state = state;
-    // The final status of an epoch may come after the first one of the next.
+    if (isPresentStatus(epoch, this.#epoch)) this.#state = state;
     if (epoch < this.#epoch) return;
     if (epoch > this.#epoch) this.#droppedBefore += this.#dropped;
     this.#epoch = epoch;

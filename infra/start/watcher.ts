@@ -4,7 +4,7 @@ import { TopicReader } from '#consumers/subscriber/topic-reader.ts';
 import type { Broker } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import type { CameraStatus } from '#schemas/camera-status.ts';
+import { type CameraStatus, isPresentStatus } from '#schemas/camera-status.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
@@ -40,6 +40,8 @@ export class Watcher {
   #lastRecordMs = 0;
   #isEnding = false;
   readonly #awayCameras = new Set<string>();
+  /** By camera. */
+  readonly #newestEpochs = new Map<string, number>();
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -142,8 +144,11 @@ export class Watcher {
     this.#isEnding = true;
   }
 
-  #noteState({ cameraId, state, detail }: CameraStatus): void {
+  #noteState({ cameraId, epoch, state, detail }: CameraStatus): void {
     if (this.#isEnding || !this.#options.cameraIds.includes(cameraId)) return;
+    const newestEpoch = this.#newestEpochs.get(cameraId) ?? 0;
+    if (!isPresentStatus(epoch, newestEpoch)) return;
+    this.#newestEpochs.set(cameraId, Math.max(epoch, newestEpoch));
     if (state === 'offline' && !this.#awayCameras.has(cameraId)) {
       this.#awayCameras.add(cameraId);
       this.#options.onTrouble(`Camera ${cameraId} is offline: ${detail}`);

@@ -18,6 +18,8 @@ export const DROP_REASONS = [
   'spool-failed',
   /** The agent was killed while the frame was in its memory. */
   'agent-killed',
+  /** Another agent may have had the camera by the time the frame could have been published. */
+  'not-owner',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

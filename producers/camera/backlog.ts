@@ -22,6 +22,10 @@ export class Backlog {
     return this.#bytes;
   }
 
+  holds(cameraId: string): boolean {
+    return this.#bytesByCamera.has(cameraId);
+  }
+
   push(waiting: Waiting): void {
     const bytes = waiting.record.value.length + RECORD_OVERHEAD_BYTES;
     this.#entries.push({ ...waiting, bytes });

@@ -16,6 +16,12 @@ export interface CameraCondition {
 }
 
 /**
+ * Who runs a camera whose book this agent keeps. `leaving`: this agent did, and nobody else does
+ * yet. `left`: others may, and speak for it; only final counts are told from here.
+ */
+export type Standing = 'here' | 'leaving' | 'left';
+
+/**
  * All that the agent knows of one camera: how it is, and the accounts of its epochs.
  *
  *     latest --(epoch ended, or the next one began)--> closed --(last frame settled)--> final
@@ -27,6 +33,7 @@ export class CameraBook {
   readonly cameraId: string;
   /** When the newest frame was captured, microseconds since the Unix epoch. */
   lastFrameTimeUs: number | null = null;
+  #standing: Standing = 'here';
   #state: CameraState = 'connecting';
   #detail = '';
   #reconnects = 0;
@@ -40,6 +47,10 @@ export class CameraBook {
 
   constructor(cameraId: string) {
     this.cameraId = cameraId;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
   }
 
   get state(): CameraState {
@@ -79,6 +90,24 @@ export class CameraBook {
     this.#detail = change.detail;
     this.#reconnects = change.reconnects;
     this.#isChanged = true;
+  }
+
+  /** The agent runs the camera, for the first time or again. */
+  taken(): void {
+    this.#standing = 'here';
+    this.stateChanged({ state: 'connecting', detail: '', reconnects: this.#reconnects });
+  }
+
+  /** The agent runs the camera no more, and tells `why` as the detail of what it still tells. */
+  given(standing: 'leaving' | 'left', why: string): void {
+    this.#standing = standing;
+    this.stateChanged({ state: 'offline', detail: why, reconnects: this.#reconnects });
+  }
+
+  /** Nothing is left to tell of a camera that is not run here any more. */
+  get isOver(): boolean {
+    if (this.#standing === 'here' || this.#untold.size + this.#telling.size > 0) return false;
+    return this.#standing === 'left' || !this.#isChanged;
   }
 
   /** Enters a captured frame into the account of its epoch, which it may be the first of. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
@@ -9,24 +10,37 @@ import type { CameraSettings } from './settings.ts';
 import { createSource } from './sources/create.ts';
 
 export interface CamerasOptions {
+  /** Those that run from the start. */
   readonly settings: readonly CameraSettings[];
-  /** By camera id. */
+  /** By camera id; there before the camera is. */
   readonly books: ReadonlyMap<string, CameraBook>;
   readonly input: InputGeometry;
   readonly onStateChanged: () => void;
+  /** See `CaptureOptions.epochNow`. */
+  readonly epochNow: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For the jitter of reconnecting. */
   readonly seed: number;
+  /** Only tests have other sources. */
+  readonly openSource?: typeof createSource;
+}
+
+interface Run {
+  readonly settings: CameraSettings;
+  readonly stopping: AbortController;
+  readonly ended: Promise<void>;
 }
 
 /** The capture stage: all cameras of the agent, each supervised on its own. */
 export class Cameras {
-  /** Resolves when every camera has ended by itself, which only finite files do. */
+  /** Resolves when every camera of `settings` has ended by itself, which only finite files do. */
   readonly allEnded: Promise<void>;
   readonly #options: CamerasOptions;
-  readonly #stopping = new AbortController();
-  #runs: readonly Promise<void>[] = [];
+  readonly #runs = new Map<string, Run>();
+  /** Removed, and not closed yet. Two runs of one camera would be two sessions on the device. */
+  readonly #closing = new Map<string, Promise<void>>();
+  #onFrame: ((frame: Frame) => void) | undefined;
   #tellAllEnded: (runs: Promise<void>) => void = () => undefined;
 
   constructor(options: CamerasOptions) {
@@ -37,23 +51,56 @@ export class Cameras {
   }
 
   start(onFrame: (frame: Frame) => void): void {
-    this.#runs = this.#options.settings.map((settings) => this.#capture(settings, onFrame));
-    const allRuns = Promise.all(this.#runs).then(() => undefined);
-    if (this.#runs.length > 0) this.#tellAllEnded(allRuns);
+    this.#onFrame = onFrame;
+    for (const settings of this.#options.settings) this.put(settings);
+    const allRuns = Promise.all([...this.#runs.values()].map(({ ended }) => ended));
+    if (this.#runs.size > 0) this.#tellAllEnded(allRuns.then(() => undefined));
+  }
+
+  /** Adds the camera; one that runs is begun anew if its source or its rate has changed. */
+  put(settings: CameraSettings): void {
+    const { id } = settings;
+    const before = this.#runs.get(id);
+    if (before !== undefined && isSameRun(before.settings, settings)) return;
+    const closed = this.remove(id);
+    const stopping = new AbortController();
+    const ended = closed.then(() => this.#capture(settings, stopping.signal));
+    this.#runs.set(id, { settings, stopping, ended });
+  }
+
+  /** After this no frame of the camera comes, and its epoch has ended. */
+  remove(cameraId: string): Promise<void> {
+    const run = this.#runs.get(cameraId);
+    if (run === undefined) return this.#closing.get(cameraId) ?? Promise.resolve();
+    this.#runs.delete(cameraId);
+    run.stopping.abort();
+    const closed = run.ended.then(() => {
+      if (this.#closing.get(cameraId) === closed) this.#closing.delete(cameraId);
+    });
+    this.#closing.set(cameraId, closed);
+    return closed;
   }
 
   /** After this no frame comes, and every epoch has ended. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#runs);
+    const ids = new Set([...this.#runs.keys(), ...this.#closing.keys()]);
+    await Promise.all([...ids].map((id) => this.remove(id)));
   }
 
-  #capture(settings: CameraSettings, onFrame: (frame: Frame) => void): Promise<void> {
-    const { books, input, onStateChanged, clock, logger, seed } = this.#options;
+  /** Runs, and those that are being closed. */
+  get size(): number {
+    return this.#runs.size + this.#closing.size;
+  }
+
+  async #capture(settings: CameraSettings, signal: AbortSignal): Promise<void> {
+    // Removed while the run before it was closed.
+    if (signal.aborted) return;
+    const { books, input, onStateChanged, epochNow, clock, logger, seed } = this.#options;
+    const { openSource = createSource } = this.#options;
     const { id: cameraId, source, framesPerSecond } = settings;
     const book = defined(books.get(cameraId), `the book of camera ${cameraId}`);
     const hooks = {
-      onFrame,
+      onFrame: defined(this.#onFrame, 'whoever takes frames'),
       onState: (change: CameraCondition) => {
         book.stateChanged(change);
         onStateChanged();
@@ -61,16 +108,22 @@ export class Cameras {
       onEpochEnd: () => book.endEpoch(),
     };
     const cameraLogger = logger.with({ camera: cameraId });
-    return captureCamera(
+    await captureCamera(
       {
         cameraId,
-        source: createSource(source, { input, framesPerSecond, clock, logger: cameraLogger }),
+        source: openSource(source, { input, framesPerSecond, clock, logger: cameraLogger }),
+        // Above those of the run before, too.
+        epochNow: () => Math.max(epochNow(), (book.latest?.epoch ?? -1) + 1),
         clock,
         logger,
         random: seededRandom(seed).fork(cameraId),
         hooks,
       },
-      this.#stopping.signal,
+      signal,
     );
   }
+}
+
+function isSameRun(a: CameraSettings, b: CameraSettings): boolean {
+  return a.framesPerSecond === b.framesPerSecond && isDeepStrictEqual(a.source, b.source);
 }

@@ -34,6 +34,8 @@ export interface CaptureHooks {
 export interface CaptureOptions {
   readonly cameraId: string;
   readonly source: Source;
+  /** The number of an epoch that begins now: Unix ms, by the clock that numbers all of them. */
+  readonly epochNow: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For the jitter of the delays between attempts. */
@@ -42,6 +44,11 @@ export interface CaptureOptions {
   /** Only tests have other delays than `LIMITS`. */
   readonly retryDelayMsMin?: number;
   readonly retryDelayMsMax?: number;
+}
+
+/** How an agent numbers epochs whose cameras no other agent has. */
+export function wallClockEpochs(clock: Clock): () => number {
+  return () => Math.floor(clock.nowUs() / 1000);
 }
 
 /**
@@ -136,8 +143,7 @@ class Supervisor {
 
   /** Two runs may begin in one millisecond, and clocks are set back: epochs grow all the same. */
   #beginEpoch(): void {
-    const nowMs = Math.floor(this.#options.clock.nowUs() / 1000);
-    this.#epoch = Math.max(nowMs, (this.#epoch ?? -1) + 1);
+    this.#epoch = Math.max(this.#options.epochNow(), (this.#epoch ?? -1) + 1);
     this.#runsWithFrames += 1;
     this.#logger.info('camera-online', { epoch: this.#epoch });
     this.#enter('online', '');

@@ -103,6 +103,12 @@ export class Section {
     this.#file.reject(this.place(key), problem);
   }
 
+  /** Also where it has no value, as in `fleet:`. */
+  has(key: string): boolean {
+    this.#node(key);
+    return this.#map?.has(key) ?? false;
+  }
+
   text(key: string): string | undefined {
     const value = this.#scalar(key);
     if (value === undefined || typeof value === 'string') return value;

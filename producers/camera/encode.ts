@@ -5,6 +5,7 @@ import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import { frameId } from '#schemas/frame.ts';
 import type { Journey } from './journey.ts';
+import { SettledWaits } from './settled.ts';
 
 export interface EncodeJob {
   /** RGB24. The worker takes the memory: nobody may look at it afterwards. */
@@ -63,7 +64,9 @@ interface CameraSlot {
  */
 export class Encoder {
   readonly #options: EncoderOptions;
+  /** Of cameras that have a frame here. */
   readonly #slots = new Map<string, CameraSlot>();
+  readonly #settledWaits = new SettledWaits((cameraId) => this.#slots.has(cameraId));
   /** Exactly the slots that have a frame waiting and none running, longest first. */
   readonly #ready: CameraSlot[] = [];
   readonly #workers = new Set<EncodeWorker>();
@@ -99,6 +102,16 @@ export class Encoder {
     if (replaced !== undefined) replaced.journey.dropped('encoder-busy');
     else if (!slot.isRunning) this.#ready.push(slot);
     this.#dispatch();
+  }
+
+  /** Cameras that have a frame here. */
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Resolves when no frame of the camera waits or runs. */
+  settled(cameraId: string): Promise<void> {
+    return this.#settledWaits.until(cameraId);
   }
 
   /**
@@ -157,10 +170,12 @@ export class Encoder {
       this.#onEncoded?.(journey, encoded);
     }
     if (slot.waiting !== undefined) this.#ready.push(slot);
+    else this.#slots.delete(journey.identity.cameraId);
     // A worker that died meanwhile is no longer in the set; its successor joins when it is ready.
     if (this.#workers.has(worker)) this.#idle.push(worker);
     this.#dispatch();
     this.#tellWhenDrained();
+    this.#settledWaits.look();
   }
 
   async #open(): Promise<void> {
@@ -207,11 +222,13 @@ export class Encoder {
 
   #dropWaiting(): void {
     this.#ready.length = 0;
-    for (const slot of this.#slots.values()) {
+    for (const [cameraId, slot] of this.#slots) {
       slot.waiting?.journey.dropped('shutdown');
       slot.waiting = undefined;
+      if (!slot.isRunning) this.#slots.delete(cameraId);
     }
     this.#tellWhenDrained();
+    this.#settledWaits.look();
   }
 
   #tellWhenDrained(): void {

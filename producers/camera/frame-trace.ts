@@ -98,6 +98,16 @@ export class Sampler {
     this.#seed = seed;
   }
 
+  /** Cameras that are known. */
+  get size(): number {
+    return this.#epochs.size;
+  }
+
+  /** The camera is not run here any more. */
+  forget(cameraId: string): void {
+    this.#epochs.delete(cameraId);
+  }
+
   isSampled({ cameraId, epoch, sequence }: FrameIdentity): boolean {
     if (this.#ratio <= 0) return false;
     if (this.#ratio >= 1) return true;

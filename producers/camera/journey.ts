@@ -70,14 +70,19 @@ export interface JourneyOptions {
   readonly books: ReadonlyMap<string, CameraBook>;
   /** By camera id. */
   readonly ratePoints: ReadonlyMap<string, number>;
+  /** Whether a frame of this camera may be published at this moment. */
+  readonly ownsNow: (cameraId: string) => boolean;
   readonly sampler: Sampler;
   readonly tracer: Tracer;
   /** Where the frames go, for the spans. */
   readonly topic: string;
 }
 
-/** Enters a captured frame into its camera's book and starts its trace if it is sampled. */
-export function beginJourney(options: JourneyOptions, frame: Frame): Journey {
+/**
+ * Enters a captured frame into its camera's book and starts its trace if it is sampled. Undefined
+ * where it was dropped at once, because the camera may be another agent's by now.
+ */
+export function beginJourney(options: JourneyOptions, frame: Frame): Journey | undefined {
   const { cameraId, epoch, sequence } = frame;
   const { pixels: _, ...image } = frame.image;
   const identity: FrameIdentity = { cameraId, epoch, sequence };
@@ -87,5 +92,8 @@ export function beginJourney(options: JourneyOptions, frame: Frame): Journey {
     ? startFrameTrace(options.tracer, identity, image.captureTimeUs, options.topic)
     : UNTRACED;
   const ratePoint = defined(options.ratePoints.get(cameraId), `the rate point of ${cameraId}`);
-  return new Journey({ identity, image, ratePoint, trace, account });
+  const journey = new Journey({ identity, image, ratePoint, trace, account });
+  if (options.ownsNow(cameraId)) return journey;
+  journey.dropped('not-owner');
+  return undefined;
 }

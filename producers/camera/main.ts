@@ -1,6 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
+import { FleetAgent } from '#producers/fleet/fleet-agent.ts';
+import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
+import type { Registry } from '#producers/fleet/registry.ts';
+import { defined } from '#runtime/assert.ts';
+import type { OutgoingRecord } from '#runtime/broker.ts';
 import { systemClock, withTimeout } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
@@ -8,19 +13,23 @@ import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
-import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
+import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { startTracing, type Tracer } from '#runtime/trace.ts';
-import { encodeCameraStatus } from '#schemas/camera-status.ts';
+import { type CameraStatus, encodeCameraStatus } from '#schemas/camera-status.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
 import { CameraBook } from './camera-book.ts';
 import { Cameras } from './cameras.ts';
+import { wallClockEpochs } from './capture.ts';
 import { Encoder } from './encode.ts';
 import { encodeThreads } from './encode-thread.ts';
+import { FleetCameras, type FleetCamerasOptions } from './fleet-cameras.ts';
 import { Sampler } from './frame-trace.ts';
+import type { InputGeometry } from './image.ts';
 import { beginJourney } from './journey.ts';
 import { connect, type Link } from './link.ts';
 import { Pipeline } from './pipeline.ts';
 import { Publisher } from './publish.ts';
+import { readRegisteredCamera } from './registered-camera.ts';
 import {
   type AgentSettings,
   chooseRatePoints,
@@ -31,7 +40,7 @@ import { Spool } from './spool.ts';
 import { SpoolStore } from './spool-store.ts';
 import { StatusReporter } from './status.ts';
 import { logTelemetry, Telemetry } from './telemetry.ts';
-import { wrapFrame } from './wrap.ts';
+import { type WrapOptions, wrapFrame } from './wrap.ts';
 
 /**
  * The camera agent. See camera-agent.example.yaml; the way of a frame is in pipeline.ts.
@@ -50,9 +59,13 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   const bundle = await loadBundle(settings.bundleDirectory);
   const ratePoints = chooseRatePoints(settings, bundle.manifest);
   if (check) {
-    process.stdout.write(`${config}: ${settings.cameras.length} cameras, no mistakes\n`);
+    const cameras = settings.fleet
+      ? 'cameras of the registry'
+      : `${settings.cameras.length} cameras`;
+    process.stdout.write(`${config}: ${cameras}, no mistakes\n`);
     return;
   }
+  const registry = settings.fleet && openRegistry(settings);
   warnOfOversubscription(settings, logger);
   const topics = topicTable({ prefix: settings.topicPrefix });
   const broker = openKafka(brokerSettings(environment, 'camera', settings.brokers), {
@@ -68,22 +81,25 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   });
   if (link !== undefined) {
     const { tracer } = tracing;
-    const agent = assemble({ settings, bundle, ratePoints, topics, ...link, tracer, logger });
+    const parts = { settings, bundle, ratePoints, topics, ...link, registry, tracer, logger };
+    const agent = assemble(parts);
     await agent.pipeline.start();
+    agent.fleet?.start();
     const stopFigures = logTelemetry(agent.telemetry, systemClock, logger);
     logger.info('agent-started', {
       agent: settings.agentId,
       bundle: `${bundle.manifest.name} ${bundle.manifest.version}`,
-      cameras: settings.cameras.filter(({ enabled }) => enabled).length,
+      cameras: settings.fleet ? 'registry' : settings.cameras.filter((one) => one.enabled).length,
       encoderWorkers: settings.encoderWorkers,
       topic: topics.frames.name,
     });
     await Promise.race([aborted(stopping), agent.cameras.allEnded]);
     stopFigures();
-    await agent.pipeline.drain();
+    // The leases are renewed until what was captured under them is settled.
+    await Promise.all([agent.fleet?.stop(), agent.pipeline.drain()]);
     agent.telemetry.log(logger);
   }
-  const closed = Promise.all([tracing.stop(), broker.close()]);
+  const closed = Promise.all([tracing.stop(), broker.close(), registry?.close()]);
   const timeout = () => new HalfsightError('shutdown-timeout', 'a connection did not close.');
   // All frames are settled and told by now: a peer that is away must not turn this into a failure.
   await withTimeout(systemClock, LIMITS.closeTimeoutMs, closed, timeout).catch((error) => {
@@ -115,12 +131,18 @@ function warnOfOversubscription(settings: AgentSettings, logger: Logger): void {
   logger.warn('encoder-threads-exceed-cores', { encoderWorkers, threadsPerWorker, cores, advice });
 }
 
+function openRegistry({ topicPrefix: prefix }: AgentSettings): Registry {
+  return new RedisRegistry({ redis: redisSettings(environment), prefix, clock: systemClock });
+}
+
 interface Parts extends Link {
   readonly settings: AgentSettings;
   readonly bundle: Bundle;
   /** By camera id. */
   readonly ratePoints: ReadonlyMap<string, number>;
   readonly topics: TopicTable;
+  /** Undefined: the agent runs the cameras of its file. */
+  readonly registry: Registry | undefined;
   readonly tracer: Tracer;
   readonly logger: Logger;
 }
@@ -142,69 +164,65 @@ function openSpool(
   }
 }
 
+/** Who owns the cameras: this agent those of its file, or those that the registry lends it. */
+interface Owner {
+  readonly ownsNow: (cameraId: string) => boolean;
+  readonly epochNow: () => number;
+}
+
 function assemble(parts: Parts) {
-  const { settings, bundle, ratePoints, topics, producer, framing, tracer, logger } = parts;
-  const { name, version, input } = bundle.manifest;
+  const { settings, topics, producer, tracer, logger } = parts;
+  const { input } = parts.bundle.manifest;
   const clock = systemClock;
   const seed = freshSeed();
   const enabled = settings.cameras.filter((camera) => camera.enabled);
   const books = new Map(enabled.map(({ id }) => [id, new CameraBook(id)]));
+  const ratePoints = new Map(parts.ratePoints);
   const sampler = new Sampler(settings.traceSampleRatio, SAMPLER_SEED);
-  const geometry = { width: input.width, height: input.height, fill: input.letterbox.fill };
-  const begin = { books, ratePoints, sampler, tracer, topic: topics.frames.name };
-  const record = {
-    topic: topics.frames.name,
-    framing,
-    input: geometry,
-    bundleName: name,
-    bundleVersion: version,
-    bundleDigest: bundle.digestBytes,
-    logger,
-  };
+  const owner: Owner =
+    settings.fleet === undefined
+      ? { ownsNow: () => true, epochNow: wallClockEpochs(clock) }
+      : {
+          ownsNow: (cameraId) => fleet?.ownsNow(cameraId) ?? false,
+          epochNow: () => fleet?.epochNow() ?? 0,
+        };
+  const { ownsNow, epochNow } = owner;
+  const begin = { books, ratePoints, ownsNow, sampler, tracer, topic: topics.frames.name };
+  const record = recordFacts(parts);
   // First, because it adds books of cameras that an earlier agent had.
   const spool = settings.spool && openSpool(settings.spool, { books, topics, logger });
-  const publisher = new Publisher({ producer, spool, clock, logger, random: seededRandom(seed) });
-  const telemetry = new Telemetry([...books.values()], {
+  const random = seededRandom(seed);
+  const publisher = new Publisher({ producer, spool, ownsNow, clock, logger, random });
+  const telemetry = new Telemetry(books, {
     memory: () => publisher.report(),
     spool: () => spool?.report(),
   });
-  const encoder = new Encoder({
-    workerCount: settings.encoderWorkers,
-    openWorker: encodeThreads({
-      bundleDirectory: settings.bundleDirectory,
-      threads: settings.threadsPerWorker,
-    }),
-    measure: (cameraId, { encodeDurationUs, bitstream }) => {
-      telemetry.encoded(cameraId, encodeDurationUs, bitstream.length);
-    },
-    clock,
-    logger,
-  });
+  const encoder = openEncoder(parts, telemetry);
   const status = new StatusReporter({
     agentId: settings.agentId,
-    books: [...books.values()],
-    send: (statuses) =>
-      producer.send(
-        statuses.map((one) => ({
-          topic: topics.status.name,
-          key: one.cameraId,
-          value: encodeCameraStatus(one, framing),
-          headers: {},
-        })),
-      ),
+    books,
+    send: (statuses) => producer.send(statuses.map((one) => statusRecord(one, parts))),
     onTold: (account) => spool?.forget(account),
+    onOver: (book) => {
+      telemetry.forget(book);
+      sampler.forget(book.cameraId);
+      ratePoints.delete(book.cameraId);
+    },
     clock,
     logger,
   });
   const cameras = new Cameras({
     settings: enabled,
     books,
-    input: geometry,
+    input: geometryOf(input),
     onStateChanged: () => status.reportNow(),
+    epochNow,
     clock,
     logger,
     seed,
   });
+  const members = { books, ratePoints, cameras, stages: [encoder, publisher], status, telemetry };
+  const fleet = joinFleet(parts, members);
   const pipeline = new Pipeline({
     capture: cameras,
     begin: (frame) => beginJourney(begin, frame),
@@ -213,5 +231,69 @@ function assemble(parts: Parts) {
     publish: publisher,
     status,
   });
-  return { pipeline, cameras, telemetry };
+  return { pipeline, cameras, telemetry, fleet };
+}
+
+function openEncoder({ settings, logger }: Parts, telemetry: Telemetry): Encoder {
+  const { encoderWorkers, bundleDirectory, threadsPerWorker } = settings;
+  return new Encoder({
+    workerCount: encoderWorkers,
+    openWorker: encodeThreads({ bundleDirectory, threads: threadsPerWorker }),
+    measure: (cameraId, { encodeDurationUs, bitstream }) => {
+      telemetry.encoded(cameraId, encodeDurationUs, bitstream.length);
+    },
+    clock: systemClock,
+    logger,
+  });
+}
+
+/** Undefined where the agent's cameras are those of its file. */
+function joinFleet(
+  { settings, bundle, registry, logger }: Parts,
+  members: Omit<FleetCamerasOptions, 'read' | 'clock'>,
+): FleetAgent | undefined {
+  const { fleet, agentId, ratePoint } = settings;
+  if (fleet === undefined) return undefined;
+  const { camerasMax, framesPerSecondMax, folder } = fleet;
+  const reader = {
+    ...{ folder, lookup: environment.lookup },
+    ...{ ratePoint: ratePoint?.value, offered: bundle.manifest },
+  };
+  return new FleetAgent({
+    profile: { agentId, camerasMax, framesPerSecondMax },
+    registry: defined(registry, 'the registry of a fleet'),
+    hooks: new FleetCameras({
+      ...members,
+      read: (camera) => readRegisteredCamera(camera, reader),
+      clock: systemClock,
+    }),
+    clock: systemClock,
+    logger,
+  });
+}
+
+function recordFacts({ bundle, topics, framing, logger }: Parts): WrapOptions {
+  const { name, version, input } = bundle.manifest;
+  return {
+    topic: topics.frames.name,
+    framing,
+    input: geometryOf(input),
+    bundleName: name,
+    bundleVersion: version,
+    bundleDigest: bundle.digestBytes,
+    logger,
+  };
+}
+
+function geometryOf({ width, height, letterbox }: Bundle['manifest']['input']): InputGeometry {
+  return { width, height, fill: letterbox.fill };
+}
+
+function statusRecord(status: CameraStatus, { topics, framing }: Parts): OutgoingRecord {
+  return {
+    topic: topics.status.name,
+    key: status.cameraId,
+    value: encodeCameraStatus(status, framing),
+    headers: {},
+  };
 }

@@ -10,8 +10,11 @@ import type { StatusReporter } from './status.ts';
 export interface Stages {
   /** cameras.ts, capture.ts, sources/: pixels become frames with identity and time. */
   readonly capture: Pick<Cameras, 'start' | 'stop'>;
-  /** journey.ts: from here on every frame ends as published or dropped, and is counted. */
-  readonly begin: (frame: Frame) => Journey;
+  /**
+   * journey.ts: from here on every frame ends as published or dropped, and is counted. Undefined
+   * when it was dropped.
+   */
+  readonly begin: (frame: Frame) => Journey | undefined;
   /** encode.ts: pixels become a bitstream; the newest frame of each camera wins. */
   readonly encode: Encoder;
   /** wrap.ts: the bitstream becomes an Avro record. Undefined when it was dropped. */
@@ -41,7 +44,10 @@ export class Pipeline {
     });
     publish.start();
     status.start();
-    capture.start((frame) => encode.submit(begin(frame), frame.image.pixels));
+    capture.start((frame) => {
+      const journey = begin(frame);
+      if (journey !== undefined) encode.submit(journey, frame.image.pixels);
+    });
   }
 
   /** Lets every frame that was captured come to its end. */

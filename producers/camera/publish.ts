@@ -8,12 +8,15 @@ import type { Random } from '#runtime/random.ts';
 import { Backlog, type Entry } from './backlog.ts';
 import { BatchSize } from './batch-size.ts';
 import type { Journey } from './journey.ts';
+import { SettledWaits } from './settled.ts';
 import type { Spool, SpooledBatch } from './spool.ts';
 
 export interface PublisherOptions {
   readonly producer: Pick<Producer, 'send'>;
   /** Undefined: what the broker cannot take waits in memory only. */
   readonly spool: Spool | undefined;
+  /** Whether a frame of this camera may be published at this moment. */
+  readonly ownsNow: (cameraId: string) => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For the jitter between attempts. */
@@ -56,12 +59,17 @@ interface Batch {
  * Pending and batch together are bounded by `publishBacklogBytesMax`. When a frame does not fit,
  * the camera that holds most of the backlog loses its newest frame: what is already old is not made
  * useless, and one camera of noise does not push out the others.
+ *
+ * A frame leaves `pending` for the broker only while its camera is this agent's. Later it does no
+ * harm: it has the number of an epoch that is below the next owner's. So what is stored or being
+ * sent by then is published all the same.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #pending = new Backlog();
   readonly #batchSize = new BatchSize();
   #batch: Batch | undefined;
+  readonly #settledWaits = new SettledWaits((cameraId) => this.#holds(cameraId));
   #publishedBytes = 0;
   /** When the oldest pending frame came, or became the oldest because others left before it. */
   #lingerFromMs = 0;
@@ -98,6 +106,11 @@ export class Publisher {
     this.#proceed();
   }
 
+  /** Resolves when every frame of the camera is published, dropped or in the spool. */
+  settled(cameraId: string): Promise<void> {
+    return this.#settledWaits.until(cameraId);
+  }
+
   /**
    * Publishes what it holds without waiting for full batches. What the broker has not acknowledged
    * after `publishDrainTimeoutMs` is left in the spool; without one it is dropped with `shutdown`.
@@ -108,7 +121,6 @@ export class Publisher {
     await new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
       this.#proceed();
-      this.#tellWhenEmpty();
     });
     cancel();
   }
@@ -126,6 +138,11 @@ export class Publisher {
     };
   }
 
+  #holds(cameraId: string): boolean {
+    const isOfCamera = ({ journey }: Entry) => journey.identity.cameraId === cameraId;
+    return this.#pending.holds(cameraId) || (this.#batch?.entries.some(isOfCamera) ?? false);
+  }
+
   #bytes(): number {
     const entries = this.#batch?.entries ?? [];
     return this.#pending.bytes + entries.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -139,6 +156,7 @@ export class Publisher {
     this.#cancelTimer = Number.isFinite(waitMs)
       ? this.#options.clock.after(waitMs, () => this.#proceed())
       : undefined;
+    this.#tellWhoWaits();
   }
 
   /** Starts the next batch if it is time; else how long until it is. */
@@ -155,9 +173,22 @@ export class Publisher {
     const isFull = this.#pending.bytes >= this.#batchSize.bytes;
     if (leftMs > 0 && !isFull && !this.#isDraining) return leftMs;
     this.#lingerFromMs = nowMs;
-    const entries = this.#pending.take(this.#batchSize.bytes);
+    const entries = this.#takeOwned();
+    if (entries.length === 0) return Number.POSITIVE_INFINITY;
     this.#send({ entries, stored: undefined, startMs: nowMs });
     return this.#spoolWhenDue();
+  }
+
+  /** The next batch; what may not be published any more is dropped. Empty: nothing is left. */
+  #takeOwned(): readonly Entry[] {
+    const owned: Entry[] = [];
+    while (owned.length === 0 && this.#pending.length > 0) {
+      for (const entry of this.#pending.take(this.#batchSize.bytes)) {
+        if (this.#options.ownsNow(entry.journey.identity.cameraId)) owned.push(entry);
+        else entry.journey.dropped('not-owner');
+      }
+    }
+    return owned;
   }
 
   /** Moves to the disk what should not stay in memory; else how long it may. */
@@ -263,7 +294,6 @@ export class Publisher {
     if (batch.stored === undefined) for (const { journey } of batch.entries) journey.published();
     else this.#options.spool?.acknowledged(batch.stored);
     this.#proceed();
-    this.#tellWhenEmpty();
   }
 
   #giveUp(): void {
@@ -278,7 +308,7 @@ export class Publisher {
       for (const { journey } of sent) journey.givenUp('shutdown');
       for (const { journey } of waiting) journey.dropped('shutdown');
     }
-    this.#tellWhenEmpty();
+    this.#tellWhoWaits();
   }
 
   #isStored(left: readonly Entry[]): boolean {
@@ -287,7 +317,8 @@ export class Publisher {
     return false;
   }
 
-  #tellWhenEmpty(): void {
+  #tellWhoWaits(): void {
+    this.#settledWaits.look();
     const isSpoolLeft = this.#options.spool?.isEmpty === false && !this.#givingUp.signal.aborted;
     if (this.#pending.length === 0 && this.#batch === undefined && !isSpoolLeft)
       this.#whenEmpty?.();

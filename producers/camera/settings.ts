@@ -23,13 +23,24 @@ export interface AgentSettings {
   readonly spool: SpoolSettings | undefined;
   /** Share of frames that are traced, 0 to 1. */
   readonly traceSampleRatio: number;
-  /** Also the disabled ones. */
+  /** Undefined: the agent runs the cameras of its file. */
+  readonly fleet: FleetSettings | undefined;
+  /** Of the file, also the disabled ones; none in a fleet. */
   readonly cameras: readonly CameraSettings[];
 }
 
 export interface SpoolSettings {
   readonly directory: string;
   readonly bytesMax: number;
+}
+
+/** What the agent can do of the cameras in the registry. */
+export interface FleetSettings {
+  readonly camerasMax: number;
+  /** Of all its cameras together. */
+  readonly framesPerSecondMax: number;
+  /** Where files of cameras are relative to: the folder of the config file. */
+  readonly folder: string;
 }
 
 export interface CameraSettings {
@@ -90,7 +101,8 @@ export function parseAgentSettings(
   const trace = root.section('trace');
   const traceSampleRatio = trace.number('sampleRatio', 0, 1) ?? 0.01;
   trace.end();
-  const cameras = readCameras(root, folder, environment);
+  const fleet = root.has('fleet') ? readFleet(root, folder) : undefined;
+  const cameras = fleet === undefined ? readCameras(root, folder, environment) : [];
   root.end();
   file.finish();
   const isPrefixSet = environment.lookup('KAFKA_TOPIC_PREFIX') !== undefined;
@@ -100,6 +112,7 @@ export function parseAgentSettings(
     topicPrefix: isPrefixSet ? environment.topicPrefix : (prefix ?? environment.topicPrefix),
     spool,
     traceSampleRatio,
+    fleet,
     cameras,
   };
 }
@@ -154,6 +167,26 @@ function readBrokers(kafka: Section): readonly string[] | undefined {
     if (problem !== undefined) kafka.reject('brokers', problem);
   }
   return brokers;
+}
+
+function readFleet(root: Section, folder: string): FleetSettings {
+  if (root.has('cameras')) {
+    const problem = 'must be left out where there is "fleet": the registry has the cameras';
+    root.reject('cameras', problem);
+  }
+  const section = root.section('fleet');
+  const camerasMax = section.integer('camerasMax', 1, LIMITS.camerasPerAgentMax);
+  const rateMax = LIMITS.camerasPerAgentMax * LIMITS.framesPerSecondMax;
+  const framesPerSecondMax = section.number('framesPerSecondMax', 1, rateMax);
+  if (framesPerSecondMax === undefined) {
+    section.reject('framesPerSecondMax', 'must be given: what the encoders can do together');
+  }
+  section.end();
+  return {
+    camerasMax: camerasMax ?? LIMITS.camerasPerAgentMax,
+    framesPerSecondMax: framesPerSecondMax ?? 0,
+    folder,
+  };
 }
 
 function readCameras(
@@ -221,16 +254,11 @@ function readSource(
     section.reject('source', 'must be rtsp://..., a file, or synthetic:<scene>');
     return NO_SOURCE;
   }
-  const unset: string[] = [];
-  const address = written.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
-    const value = environment.lookup(name);
-    if (value === undefined) unset.push(name);
-    return value ?? '';
-  });
+  const { address, unset } = fillIn(written, environment.lookup);
   // A camera that is switched off may have no password yet.
   if (unset.length > 0 && !isEnabled) return NO_SOURCE;
   if (unset.length > 0) {
-    section.reject('source', `environment variable ${unset.join(', ')} is not set`);
+    section.reject('source', problemOfUnset(unset));
     return NO_SOURCE;
   }
   const parsed = parseSource(address, folder);
@@ -240,6 +268,24 @@ function readSource(
   }
   if (loop !== undefined && !parsed.canLoop) section.reject('loop', 'is for files only');
   return parsed.spec.kind === 'ffmpeg' ? { ...parsed.spec, loop: loop ?? false } : parsed.spec;
+}
+
+/** Puts variables of the environment in place of each `${NAME}`. */
+export function fillIn(
+  written: string,
+  lookup: SettingsEnvironment['lookup'],
+): { readonly address: string; readonly unset: readonly string[] } {
+  const unset: string[] = [];
+  const address = written.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
+    const value = lookup(name);
+    if (value === undefined) unset.push(name);
+    return value ?? '';
+  });
+  return { address, unset };
+}
+
+export function problemOfUnset(unset: readonly string[]): string {
+  return `environment variable ${unset.join(', ')} is not set`;
 }
 
 function readRatePoint(section: Section): RatePointChoice | undefined {
@@ -253,6 +299,17 @@ export interface RatePoints {
   readonly ratePoints: readonly { readonly index: number; readonly name: string }[];
 }
 
+/** The index of a rate point, or what is wrong with its name. */
+export function findRatePoint(
+  value: string | number,
+  { ratePoints }: RatePoints,
+): number | { readonly problem: string } {
+  const found = ratePoints.find(({ index, name }) => value === index || value === name);
+  if (found !== undefined) return found.index;
+  const known = ratePoints.map(({ index, name }) => `${name} (${index})`).join(', ');
+  return { problem: `"${value}" is no rate point of the bundle: ${known}` };
+}
+
 /** The index of each camera's rate point; throws `config-invalid` for one that is missing. */
 export function chooseRatePoints(
   settings: AgentSettings,
@@ -260,13 +317,10 @@ export function chooseRatePoints(
 ): ReadonlyMap<string, number> {
   const problems: string[] = [];
   const choose = (choice: RatePointChoice): number => {
-    const found = offered.ratePoints.find(
-      ({ index, name }) => choice.value === index || choice.value === name,
-    );
-    if (found !== undefined) return found.index;
-    const known = offered.ratePoints.map(({ index, name }) => `${name} (${index})`).join(', ');
+    const found = findRatePoint(choice.value, offered);
+    if (typeof found === 'number') return found;
     const { key, line } = choice.place;
-    problems.push(`${key}: "${choice.value}" is no rate point of the bundle: ${known} (${line})`);
+    problems.push(`${key}: ${found.problem} (${line})`);
     return offered.defaultRatePoint;
   };
   const general =

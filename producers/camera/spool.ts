@@ -223,7 +223,9 @@ export class Spool {
 
   #count(record: PlacedRecord, by: 1 | -1): void {
     const key = keyOf(record);
-    this.#storedOf.set(key, (this.#storedOf.get(key) ?? 0) + by);
+    const stored = (this.#storedOf.get(key) ?? 0) + by;
+    if (stored === 0) this.#storedOf.delete(key);
+    else this.#storedOf.set(key, stored);
     this.#records += by;
     this.#bytes += by * (record.value.length + STORED_OVERHEAD_BYTES);
   }

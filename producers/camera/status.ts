@@ -8,11 +8,14 @@ import type { CameraBook } from './camera-book.ts';
 
 export interface StatusReporterOptions {
   readonly agentId: string;
-  readonly books: readonly CameraBook[];
+  /** By camera id; cameras come and go. A book that is over is taken out when all is told. */
+  readonly books: Map<string, CameraBook>;
   /** Resolves when the broker has acknowledged all of them. */
   readonly send: (statuses: readonly CameraStatus[]) => Promise<void>;
   /** The broker has the final counts of this epoch. */
   readonly onTold?: (account: EpochAccount) => void;
+  /** It was taken out of `books`. */
+  readonly onOver?: (book: CameraBook) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -34,7 +37,7 @@ interface Rate {
  */
 export class StatusReporter {
   readonly #options: StatusReporterOptions;
-  readonly #rates = new Map<CameraBook, Rate>();
+  readonly #rates = new WeakMap<CameraBook, Rate>();
   /** Final accounts that the broker does not have yet, oldest first. */
   #finals: { readonly book: CameraBook; readonly account: EpochAccount }[] = [];
   #sending: Promise<boolean> | undefined;
@@ -51,11 +54,16 @@ export class StatusReporter {
     const { clock } = this.#options;
     this.#lastTickMs = clock.monotonicMs();
     // What an earlier agent captured is no rate of this one.
-    for (const book of this.#options.books) {
+    for (const book of this.#options.books.values()) {
       this.#rates.set(book, { capturedBefore: book.totals().captured, framesPerSecond: 0 });
     }
     this.#cancelTicks = clock.every(LIMITS.statusIntervalMs, () => this.#tick());
     this.reportNow();
+  }
+
+  /** Captured, over the last status interval. */
+  framesPerSecondOf(book: CameraBook): number {
+    return this.#rates.get(book)?.framesPerSecond ?? 0;
   }
 
   /** For a change of state: a reader should not have to wait for the next interval. */
@@ -82,9 +90,9 @@ export class StatusReporter {
     this.#cancelTicks?.();
     this.#isFinishing = true;
     const { clock, logger, books } = this.#options;
-    for (const book of books) {
+    for (const book of books.values()) {
       book.endEpoch();
-      if (book.state !== 'ended') {
+      if (book.state !== 'ended' && book.standing === 'here') {
         const { reconnects } = book;
         book.stateChanged({ state: 'offline', detail: 'the agent was stopped', reconnects });
       }
@@ -97,7 +105,10 @@ export class StatusReporter {
     } catch (error) {
       givingUp.abort();
       // A send that began before may still be waiting, and then nobody has taken these.
-      const untold = [...this.#finals.map(({ account }) => account), ...takeAllFinal(books)];
+      const untold = [
+        ...this.#finals.map(({ account }) => account),
+        ...takeAllFinal(books.values()),
+      ];
       for (const account of untold) {
         const { cameraId, epoch } = account;
         const { captured, published } = account.counts();
@@ -120,7 +131,7 @@ export class StatusReporter {
     const { clock, books } = this.#options;
     const elapsedMs = Math.max(1, clock.monotonicMs() - this.#lastTickMs);
     this.#lastTickMs += elapsedMs;
-    for (const book of books) {
+    for (const book of books.values()) {
       const { captured } = book.totals();
       const before = this.#rates.get(book);
       const framesPerSecond = ((captured - (before?.capturedBefore ?? 0)) * 1000) / elapsedMs;
@@ -134,7 +145,7 @@ export class StatusReporter {
   /** True when the broker has everything that there is to tell. */
   async #send(): Promise<boolean> {
     const changed: CameraBook[] = [];
-    for (const book of this.#options.books) {
+    for (const book of this.#options.books.values()) {
       const finals = book.takeFinal().map((account) => ({ book, account }));
       this.#finals.push(...finals);
       if (book.takeChanged()) changed.push(book);
@@ -146,22 +157,32 @@ export class StatusReporter {
     const statuses = [
       ...finals.map(({ book, account }) => this.#statusOf(book, account)),
       ...[...present]
+        .filter((book) => book.standing !== 'left')
         .filter((book) => !finals.some(({ account }) => account === book.latest))
         .map((book) => this.#statusOf(book, book.latest)),
     ];
-    if (statuses.length === 0) return true;
     try {
-      await this.#options.send(statuses);
+      if (statuses.length > 0) await this.#options.send(statuses);
       for (const { book, account } of finals) {
         book.told(account);
         this.#options.onTold?.(account);
       }
       this.#finals = [];
+      this.#takeOutOver();
       return true;
     } catch (error) {
       for (const book of changed) book.markChanged();
       this.#options.logger.warn('status-delayed', { error: describeError(error) });
       return false;
+    }
+  }
+
+  #takeOutOver(): void {
+    const { books, onOver } = this.#options;
+    for (const book of books.values()) {
+      if (!book.isOver) continue;
+      books.delete(book.cameraId);
+      onOver?.(book);
     }
   }
 
@@ -177,7 +198,7 @@ export class StatusReporter {
       dropped: counts?.dropped ?? {},
       reconnects: book.reconnects,
       lastFrameTimeUs: book.lastFrameTimeUs,
-      framesPerSecond: this.#rates.get(book)?.framesPerSecond ?? 0,
+      framesPerSecond: this.framesPerSecondOf(book),
       timeUs: this.#options.clock.nowUs(),
       final: account?.isFinal ?? false,
       interrupted: account?.isInterrupted ?? false,
@@ -186,6 +207,6 @@ export class StatusReporter {
   }
 }
 
-function takeAllFinal(books: readonly CameraBook[]): EpochAccount[] {
-  return books.flatMap((book) => book.takeFinal());
+function takeAllFinal(books: Iterable<CameraBook>): EpochAccount[] {
+  return [...books].flatMap((book) => book.takeFinal());
 }

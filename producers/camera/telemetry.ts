@@ -40,6 +40,10 @@ class EncodeStatistics {
   bitstreamBytes = 0;
   readonly durationsMs: number[] = [];
 
+  get bytesPerFrame(): number {
+    return this.encoded === 0 ? 0 : this.bitstreamBytes / this.encoded;
+  }
+
   add(durationMs: number, bytes: number): void {
     this.durationsMs[this.encoded % DURATIONS_KEPT] = durationMs;
     this.encoded++;
@@ -47,32 +51,56 @@ class EncodeStatistics {
   }
 }
 
+interface Sums extends Counts {
+  readonly reconnects: number;
+  readonly encoded: number;
+  readonly bitstreamBytes: number;
+}
+
 /** What the agent measured, for logs and metrics. It only reads; nothing depends on it. */
 export class Telemetry {
-  readonly #books: readonly CameraBook[];
+  readonly #books: ReadonlyMap<string, CameraBook>;
   readonly #reports: BacklogReports;
+  /** Of cameras that have a book, from the first frame on. */
   readonly #statistics = new Map<string, EncodeStatistics>();
+  /** Of cameras whose books are over. */
+  #past: Sums = { ...NO_COUNTS, reconnects: 0, encoded: 0, bitstreamBytes: 0 };
 
-  constructor(books: readonly CameraBook[], reports: BacklogReports) {
+  /** `books`: by camera id; cameras come and go. */
+  constructor(books: ReadonlyMap<string, CameraBook>, reports: BacklogReports) {
     this.#books = books;
     this.#reports = reports;
-    for (const { cameraId } of books) this.#statistics.set(cameraId, new EncodeStatistics());
   }
 
   encoded(cameraId: string, durationUs: number, bytes: number): void {
-    this.#statistics.get(cameraId)?.add(durationUs / 1000, bytes);
+    const statistics = this.#statistics.get(cameraId) ?? new EncodeStatistics();
+    this.#statistics.set(cameraId, statistics);
+    statistics.add(durationUs / 1000, bytes);
+  }
+
+  /** Mean over all frames of the camera; 0 before the first. */
+  bytesPerFrameOf(cameraId: string): number {
+    return this.#statistics.get(cameraId)?.bytesPerFrame ?? 0;
+  }
+
+  /** The camera is not run here any more: of its figures only the total keeps some. */
+  forget(book: CameraBook): void {
+    this.#past = addSums(this.#past, this.#cameraSnapshot(book));
+    this.#statistics.delete(book.cameraId);
+  }
+
+  /** Cameras whose durations are held. */
+  get size(): number {
+    return this.#statistics.size;
   }
 
   snapshot(): AgentSnapshot {
-    const cameras = this.#books.map((book) => this.#cameraSnapshot(book));
+    const cameras = [...this.#books.values()].map((book) => this.#cameraSnapshot(book));
     const durations = [...this.#statistics.values()].flatMap(({ durationsMs }) => durationsMs);
     return {
       cameras,
       total: {
-        ...this.#books.map((book) => book.totals()).reduce(addCounts, NO_COUNTS),
-        reconnects: cameras.reduce((total, { reconnects }) => total + reconnects, 0),
-        encoded: cameras.reduce((total, { encoded }) => total + encoded, 0),
-        bitstreamBytes: cameras.reduce((total, { bitstreamBytes }) => total + bitstreamBytes, 0),
+        ...cameras.reduce<Sums>(addSums, this.#past),
         ...percentiles(durations),
       },
       backlog: this.#reports.memory(),
@@ -121,6 +149,15 @@ export class Telemetry {
       ...percentiles(durationsMs),
     };
   }
+}
+
+function addSums(a: Sums, b: Sums): Sums {
+  return {
+    ...addCounts(a, b),
+    reconnects: a.reconnects + b.reconnects,
+    encoded: a.encoded + b.encoded,
+    bitstreamBytes: a.bitstreamBytes + b.bitstreamBytes,
+  };
 }
 
 function percentiles(values: readonly number[]) {

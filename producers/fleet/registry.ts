@@ -130,6 +130,8 @@ export interface LiveStatus {
   readonly bytesPerFrame: number;
   /** Of the present epoch, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** For a person: why it is not online. Holds no credentials. */
+  readonly detail: string;
 }
 
 export interface FleetList {

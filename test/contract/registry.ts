@@ -54,6 +54,7 @@ const LIVE: LiveStatus = {
   framesPerSecond: 4.9,
   bytesPerFrame: 2100,
   dropped: { 'encoder-busy': 3 },
+  detail: '',
 };
 
 /** One agent, as its beats are told to the registry. */

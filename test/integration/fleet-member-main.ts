@@ -25,6 +25,7 @@ const agent = new FleetAgent({
       framesPerSecond: 5,
       bytesPerFrame: 2_000,
       dropped: {},
+      detail: '',
     }),
   },
   clock: systemClock,

@@ -1,5 +1,5 @@
 import type { Frame, StateChange } from '#producers/camera/capture.ts';
-import { captureCamera } from '#producers/camera/capture.ts';
+import { captureCamera, wallClockEpochs } from '#producers/camera/capture.ts';
 import type { InputGeometry } from '#producers/camera/image.ts';
 import { createFfmpegSource } from '#producers/camera/sources/ffmpeg.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -45,6 +45,7 @@ export function recordCamera(options: RecordedOptions): RecordedCamera {
     {
       cameraId: 'camera-1',
       source,
+      epochNow: wallClockEpochs(systemClock),
       clock: systemClock,
       logger: silentLogger,
       random: seededRandom(1),

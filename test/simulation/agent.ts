@@ -1,5 +1,5 @@
 import { CameraBook } from '#producers/camera/camera-book.ts';
-import { captureCamera, type Frame } from '#producers/camera/capture.ts';
+import { captureCamera, type Frame, wallClockEpochs } from '#producers/camera/capture.ts';
 import {
   type EncodedImage,
   type EncodeJob,
@@ -112,6 +112,7 @@ function assembleAgent(parts: AgentParts, producer: Producer) {
   const begin = {
     books,
     ratePoints: new Map(cameraIds.map((id) => [id, 0])),
+    ownsNow: () => true,
     sampler: new Sampler(0, 1),
     tracer: noTracer,
     topic,
@@ -127,7 +128,7 @@ function assembleAgent(parts: AgentParts, producer: Producer) {
   };
   const status = new StatusReporter({
     agentId: parts.agentId,
-    books: [...books.values()],
+    books,
     send: (statuses) =>
       producer.send(
         statuses.map((one) => ({
@@ -143,13 +144,14 @@ function assembleAgent(parts: AgentParts, producer: Producer) {
   });
   const publisher = new Publisher({
     ...{ producer, spool, clock, logger },
+    ownsNow: () => true,
     random: random.fork('publisher'),
   });
   const pipeline = new Pipeline({
     capture: captureStage(parts, books, () => status.reportNow()),
     begin: (frame) => {
       const journey = beginJourney(begin, frame);
-      return changeJourney?.(journey) ?? journey;
+      return journey && (changeJourney?.(journey) ?? journey);
     },
     encode: new Encoder({
       workerCount: 2,
@@ -188,7 +190,7 @@ function captureStage(
     };
     const source = fakeSource(parts, random.fork(`source ${cameraId}`));
     const options = { cameraId, source, clock, logger, hooks, random: random.fork(cameraId) };
-    return captureCamera(options, stopping.signal);
+    return captureCamera({ ...options, epochNow: wallClockEpochs(clock) }, stopping.signal);
   };
   return {
     start: (onFrame: (frame: Frame) => void) => {

@@ -1,6 +1,6 @@
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { CameraBook } from '#producers/camera/camera-book.ts';
-import { captureCamera, type Frame } from '#producers/camera/capture.ts';
+import { captureCamera, type Frame, wallClockEpochs } from '#producers/camera/capture.ts';
 import { Encoder, type OpenEncodeWorker } from '#producers/camera/encode.ts';
 import { encodeThreads } from '#producers/camera/encode-thread.ts';
 import { Sampler } from '#producers/camera/frame-trace.ts';
@@ -87,6 +87,7 @@ function assemble(parts: Parts) {
   const begin = {
     books,
     ratePoints: new Map(cameras.map((id) => [id, defaultRatePoint])),
+    ownsNow: () => true,
     sampler: NEVER_SAMPLED,
     tracer: noTracer,
     topic: topics.frames.name,
@@ -106,11 +107,12 @@ function assemble(parts: Parts) {
   const publisher = new Publisher({
     producer: { send },
     spool: undefined,
+    ownsNow: () => true,
     clock,
     logger,
     random: seededRandom(1),
   });
-  const telemetry = new Telemetry([...books.values()], {
+  const telemetry = new Telemetry(books, {
     memory: () => publisher.report(),
     spool: () => undefined,
   });
@@ -193,6 +195,7 @@ function capture(
           {
             cameraId,
             source: pictureSource(options),
+            epochNow: wallClockEpochs(systemClock),
             clock: systemClock,
             logger: silentLogger,
             random: seededRandom(index),
@@ -213,10 +216,10 @@ function capture(
   };
 }
 
-function statusReporter({ topics, link }: Parts, books: ReadonlyMap<string, CameraBook>) {
+function statusReporter({ topics, link }: Parts, books: Map<string, CameraBook>) {
   return new StatusReporter({
     agentId: 'bench',
-    books: [...books.values()],
+    books,
     send: (statuses) =>
       link.producer.send(
         statuses.map((one) => ({

@@ -12,8 +12,8 @@ function frame(bytes: number): TopicEvent {
   return { kind: 'frame', frame: { cameraId: 'gate' } as FrameRecord, bytes };
 }
 
-function status(epoch: number, dropped: number): TopicEvent {
-  const facts = { cameraId: 'gate', epoch, state: 'online', dropped: { busy: dropped } };
+function status(epoch: number, dropped: number, state = 'online'): TopicEvent {
+  const facts = { cameraId: 'gate', epoch, state, dropped: { busy: dropped } };
   return { kind: 'status', status: facts as unknown as CameraStatus };
 }
 
@@ -43,6 +43,19 @@ describe('LiveView', () => {
       view.enter(status(epoch, dropped), START_US);
     }
     expect(view.rows(START_US)[0]).toMatchObject({ state: 'online', dropped: 8 });
+  });
+
+  it('shows a camera as its newest owner says it is', () => {
+    const view = new LiveView(['gate']);
+    const stateAfter = (epoch: number, state: string) => {
+      view.enter(status(epoch, 0, state), START_US);
+      return view.rows(START_US)[0]?.state;
+    };
+    expect(stateAfter(1, 'online')).toBe('online');
+    expect(stateAfter(0, 'connecting'), 'it has no epoch yet').toBe('connecting');
+    expect(stateAfter(2, 'online')).toBe('online');
+    expect(stateAfter(1, 'offline'), 'the owner before').toBe('online');
+    expect(stateAfter(2, 'offline')).toBe('offline');
   });
 
   it('shows what each task saw last, and how old results are on arrival', () => {

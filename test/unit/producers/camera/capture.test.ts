@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CaptureOptions } from '#producers/camera/capture.ts';
-import { captureCamera } from '#producers/camera/capture.ts';
+import { captureCamera, wallClockEpochs } from '#producers/camera/capture.ts';
 import type { Image, Source } from '#producers/camera/image.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
@@ -80,6 +80,7 @@ function scene(runs: readonly Run[], more: { isFinite?: boolean } = {}) {
   const options: CaptureOptions = {
     cameraId: 'yard',
     source,
+    epochNow: wallClockEpochs(clock),
     clock,
     logger: silentLogger,
     random: seededRandom(7),

@@ -102,6 +102,21 @@ describe('Encoder', () => {
     expect(encoded).toEqual(['b:0', 'a:0']);
   });
 
+  it('tells when no frame of a camera waits or runs', async () => {
+    const { workers, encoder, submit } = await setUp(1);
+    const told: string[] = [];
+    for (let index = 0; index < 2; index++) submit('a');
+    submit('b');
+    for (const name of ['a', 'b', 'c']) void encoder.settled(name).then(() => told.push(name));
+    await finishOne(workers[0]);
+    expect(told).toEqual(['c']);
+    await finishOne(workers[0]);
+    expect(told).toEqual(['c', 'b']);
+    await finishOne(workers[0]);
+    expect(told).toEqual(['c', 'b', 'a']);
+    expect(encoder.size).toBe(0);
+  });
+
   it('serves cameras in turn, however fast one of them is', async () => {
     const { workers, encoded, submit } = await setUp(1);
     submit('fast');

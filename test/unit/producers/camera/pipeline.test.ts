@@ -48,17 +48,19 @@ class AgentOnTrial {
     const publisher = new Publisher({
       producer,
       spool: undefined,
+      ownsNow: () => true,
       clock,
       logger,
       random: seededRandom(seed),
     });
-    this.telemetry = new Telemetry([...books.values()], {
+    this.telemetry = new Telemetry(books, {
       memory: () => publisher.report(),
       spool: () => undefined,
     });
     const begin = {
       books,
       ratePoints: new Map(CAMERAS.map((id) => [id, 0])),
+      ownsNow: () => true,
       sampler: new Sampler(0.5, 1),
       tracer: noTracer,
       topic: 'frames',
@@ -94,7 +96,7 @@ class AgentOnTrial {
       publish: publisher,
       status: new StatusReporter({
         agentId: 'agent',
-        books: [...books.values()],
+        books,
         send: async (statuses) => {
           await this.#answer();
           this.statuses.push(...statuses);

@@ -37,9 +37,12 @@ function setUp() {
   const producer = new FakeProducer();
   const journeys = new JourneyMaker();
   const random = seededRandom(1);
+  /** Cameras that are not this agent's any more. */
+  const lost = new Set<string>();
   const publisher = new Publisher({
     producer,
     spool: undefined,
+    ownsNow: (cameraId) => !lost.has(cameraId),
     clock,
     logger: silentLogger,
     random,
@@ -50,7 +53,7 @@ function setUp() {
     const value = new Uint8Array(bytes);
     publisher.publish(journey, { topic: 'frames', key: cameraId, value, headers });
   };
-  return { clock, producer, journeys, publisher, publish };
+  return { clock, producer, journeys, lost, publisher, publish };
 }
 
 function namesOf(records: readonly OutgoingRecord[] | undefined): string[] {
@@ -308,5 +311,50 @@ describe('Publisher under random interleavings', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('Publisher and cameras that come and go', () => {
+  it('drops what waits of a camera that is not ours any more, and sends the others', async () => {
+    const { clock, producer, journeys, lost, publish } = setUp();
+    publish('a');
+    publish('b');
+    lost.add('a');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    expect(producer.sends.map(namesOf)).toEqual([['b:0']]);
+    expect(journeys.account('a').counts()).toMatchObject({ dropped: { 'not-owner': 1 } });
+    lost.add('b');
+    producer.fail(AWAY);
+    await clock.advance(LIMITS.publishRetryDelayMsMax);
+    expect(namesOf(producer.sends[1]), 'it may have arrived').toEqual(['b:0']);
+  });
+
+  it('sends nothing, and can be drained, when all are gone', async () => {
+    const { clock, producer, journeys, lost, publisher, publish } = setUp();
+    publish('a');
+    publish('a');
+    lost.add('a');
+    await publisher.drain();
+    expect(producer.sends).toEqual([]);
+    expect(journeys.account('a').dropped).toEqual({ 'not-owner': 2 });
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('tells when nothing of a camera is left, pending or on its way', async () => {
+    const { clock, producer, publisher, publish } = setUp();
+    const told: string[] = [];
+    const tell = (name: string) => publisher.settled(name).then(() => told.push(name));
+    publish('a');
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    publish('b');
+    for (const name of ['a', 'b', 'never-seen']) void tell(name);
+    await settle();
+    expect(told).toEqual(['never-seen']);
+    producer.acknowledge();
+    await clock.advance(LIMITS.accumulatorLingerMs);
+    expect(told).toEqual(['never-seen', 'a']);
+    producer.acknowledge();
+    await settle();
+    expect(told).toEqual(['never-seen', 'a', 'b']);
   });
 });

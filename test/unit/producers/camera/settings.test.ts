@@ -180,6 +180,39 @@ describe('camera agent settings', () => {
     expect(mistakes(`${GATE}${GATE}`)[0]).toMatch(/unique.*\(agent\.yaml:4\)/);
   });
 
+  it('takes part in a fleet in place of cameras of its own', () => {
+    const settings = read('fleet: {framesPerSecondMax: 40}');
+    expect(settings.cameras).toEqual([]);
+    expect(settings.fleet).toEqual({
+      camerasMax: LIMITS.camerasPerAgentMax,
+      framesPerSecondMax: 40,
+      folder: '/etc/halfsight',
+    });
+    expect(read('fleet: {camerasMax: 3, framesPerSecondMax: 9.5}').fleet).toMatchObject({
+      camerasMax: 3,
+      framesPerSecondMax: 9.5,
+    });
+    expect(read(GATE).fleet).toBeUndefined();
+  });
+
+  it.each([
+    [
+      `fleet: {framesPerSecondMax: 40}\n${GATE}`,
+      ['cameras: must be left out where there is "fleet": the registry has the cameras'],
+    ],
+    ['fleet:', ['fleet.framesPerSecondMax: must be given: what the encoders can do together']],
+    [
+      'fleet: {camerasMax: 257, fps: 1}',
+      [
+        'fleet.camerasMax: must be a whole number from 1 to 256, but is 257',
+        'fleet.framesPerSecondMax: must be given: what the encoders can do together',
+        'fleet.fps: is no setting; known here: camerasMax, framesPerSecondMax',
+      ],
+    ],
+  ])('names the mistakes of a fleet: %j', (text, expected) => {
+    expect(mistakes(text).map((one) => one.replace(/ \(agent\.yaml:\d\)$/, ''))).toEqual(expected);
+  });
+
   it('rejects loop for what cannot loop', () => {
     expect(mistakes(`${GATE}    loop: true\n`)).toEqual([
       'cameras[0].loop: is for files only (agent.yaml:4)',

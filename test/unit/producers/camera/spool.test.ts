@@ -63,6 +63,7 @@ class Agent {
         },
       },
       spool: this.spool,
+      ownsNow: () => true,
       clock,
       logger,
       random: seededRandom(1),

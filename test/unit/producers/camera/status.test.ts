@@ -10,11 +10,12 @@ import { ManualClock, settle } from '#test/fixtures/manual-clock.ts';
 async function setUp(cameraIds: readonly string[] = ['gate']) {
   const clock = new ManualClock();
   const books = cameraIds.map((cameraId) => new CameraBook(cameraId));
+  const held = new Map(books.map((book) => [book.cameraId, book]));
   const sent: CameraStatus[] = [];
   const broker = { isAway: false };
   const reporter = new StatusReporter({
     agentId: 'agent-1',
-    books,
+    books: held,
     send: async (statuses) => {
       if (broker.isAway) throw new HalfsightError('publish-failed', 'the broker is away.');
       sent.push(...statuses);
@@ -28,7 +29,7 @@ async function setUp(cameraIds: readonly string[] = ['gate']) {
     const identity = { cameraId: book?.cameraId ?? '', epoch, sequence };
     return book?.captured(identity, clock.nowUs());
   };
-  return { clock, books, book: books[0], sent, broker, reporter, capture };
+  return { clock, books, book: books[0], held, sent, broker, reporter, capture };
 }
 
 const STATUS_MS = LIMITS.statusIntervalMs;
@@ -85,6 +86,39 @@ describe('StatusReporter', () => {
     expect(sent.filter(({ final }) => final)).toHaveLength(1);
   });
 
+  it.each(['leaving', 'left'] as const)(
+    'lets go of a camera that is %s when all is told',
+    async (standing) => {
+      const { clock, book, held, sent, capture } = await setUp();
+      const account = capture(1000, 0);
+      account?.store(0);
+      await clock.advance(STATUS_MS);
+      sent.length = 0;
+      book?.endEpoch();
+      book?.given(standing, 'handed on');
+      await clock.advance(STATUS_MS);
+      // Whoever has the camera by then speaks for it.
+      const present = { state: 'offline', detail: 'handed on', final: false };
+      expect(sent.splice(0)).toMatchObject(standing === 'left' ? [] : [present]);
+      expect(held.size, 'a frame is still in the spool').toBe(1);
+      account?.publishStored();
+      await clock.advance(STATUS_MS);
+      expect(sent).toMatchObject([{ ...present, epoch: 1000, published: 1, final: true }]);
+      expect(held.size).toBe(0);
+    },
+  );
+
+  it('keeps the book of a camera that has come back', async () => {
+    const { clock, book, held, sent, capture } = await setUp();
+    capture(1000, 0)?.publish(0);
+    book?.endEpoch();
+    book?.given('leaving', 'handed on');
+    book?.taken();
+    await clock.advance(STATUS_MS);
+    expect(sent.at(-1)).toMatchObject({ state: 'connecting', final: true });
+    expect(held.size).toBe(1);
+  });
+
   it('keeps a final status until the broker has it', async () => {
     const { clock, sent, broker, capture } = await setUp();
     capture(1000, 0)?.publish(0);
@@ -136,7 +170,7 @@ describe('StatusReporter', () => {
     const sent: CameraStatus[] = [];
     const reporter = new StatusReporter({
       agentId: 'agent-1',
-      books: [book],
+      books: new Map([['gate', book]]),
       send: async (statuses) => {
         expect(++sending, 'sends on their way').toBe(1);
         await new Promise<void>((resolve) => answers.push(resolve));
@@ -166,7 +200,7 @@ describe('StatusReporter', () => {
     const write = (line: string) => void lines.push(line);
     const reporter = new StatusReporter({
       agentId: 'agent-1',
-      books: [book],
+      books: new Map([['gate', book]]),
       send: () => new Promise(() => undefined),
       clock,
       logger: createLogger({ level: 'error', format: 'json', write }),

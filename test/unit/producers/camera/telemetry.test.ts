@@ -8,7 +8,10 @@ import { ManualClock } from '#test/fixtures/manual-clock.ts';
 function setUp() {
   const books = [new CameraBook('a'), new CameraBook('b')];
   const backlog = { records: 0, bytes: 77, publishedBytes: 0 };
-  const telemetry = new Telemetry(books, { memory: () => backlog, spool: () => undefined });
+  const telemetry = new Telemetry(new Map(books.map((book) => [book.cameraId, book])), {
+    memory: () => backlog,
+    spool: () => undefined,
+  });
   return { books, telemetry };
 }
 

@@ -1,0 +1,54 @@
+import type { StoredCamera } from '#producers/fleet/wanted-camera.ts';
+import { HalfsightError } from '#runtime/errors.ts';
+import {
+  type CameraSettings,
+  fillIn,
+  findRatePoint,
+  problemOfUnset,
+  type RatePoints,
+  type SettingsEnvironment,
+} from './settings.ts';
+import { type ParsedSource, parseSource } from './source-address.ts';
+
+/** What this agent has that a camera of the registry is read with. */
+export interface RegisteredCameraReader {
+  /** Where files are relative to. */
+  readonly folder: string;
+  readonly lookup: SettingsEnvironment['lookup'];
+  /** Of cameras that name none; undefined: the bundle's. */
+  readonly ratePoint: string | number | undefined;
+  readonly offered: RatePoints;
+}
+
+/** A camera as this agent runs it, or why it cannot, without any password. */
+export type RegisteredCamera =
+  | { readonly settings: CameraSettings; readonly ratePoint: number }
+  | { readonly problem: string };
+
+export function readRegisteredCamera(
+  camera: StoredCamera,
+  reader: RegisteredCameraReader,
+): RegisteredCamera {
+  const { id, framesPerSecond, enabled } = camera;
+  const source = readSource(camera.source, reader);
+  if ('problem' in source) return { problem: `source: ${source.problem}` };
+  const choice = camera.ratePoint ?? reader.ratePoint ?? reader.offered.defaultRatePoint;
+  const ratePoint = findRatePoint(choice, reader.offered);
+  if (typeof ratePoint !== 'number') return { problem: `ratePoint: ${ratePoint.problem}` };
+  const settings = { id, source: source.spec, framesPerSecond, ratePoint: undefined, enabled };
+  return { settings, ratePoint };
+}
+
+function readSource(
+  written: string,
+  { folder, lookup }: Pick<RegisteredCameraReader, 'folder' | 'lookup'>,
+): ParsedSource {
+  try {
+    const { address, unset } = fillIn(written, lookup);
+    return unset.length > 0 ? { problem: problemOfUnset(unset) } : parseSource(address, folder);
+  } catch (error) {
+    // NAME and NAME_FILE are both set, say.
+    if (!(error instanceof HalfsightError)) throw error;
+    return { problem: error.message };
+  }
+}

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { CameraBook } from '#producers/camera/camera-book.ts';
+import { Sampler } from '#producers/camera/frame-trace.ts';
+import { beginJourney } from '#producers/camera/journey.ts';
+import { noTracer } from '#runtime/trace.ts';
+import { IMAGE_FACTS } from './journeys.ts';
+
+it("begins for no frame of a camera that may be another agent's, and counts it", () => {
+  const book = new CameraBook('gate');
+  const owned = { isOurs: true };
+  const options = {
+    books: new Map([['gate', book]]),
+    ratePoints: new Map([['gate', 2]]),
+    ownsNow: () => owned.isOurs,
+    sampler: new Sampler(0, 1),
+    tracer: noTracer,
+    topic: 'frames',
+  };
+  const begin = (sequence: number) => {
+    const image = { ...IMAGE_FACTS, pixels: new Uint8Array(3) };
+    return beginJourney(options, { cameraId: 'gate', epoch: 1000, sequence, image });
+  };
+  expect(begin(0)).toMatchObject({ identity: { sequence: 0 }, ratePoint: 2 });
+  owned.isOurs = false;
+  expect(begin(1)).toBeUndefined();
+  expect(book.totals()).toMatchObject({ captured: 2, dropped: { 'not-owner': 1 }, inFlight: 1 });
+});

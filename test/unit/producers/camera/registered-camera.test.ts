@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { readRegisteredCamera } from '#producers/camera/registered-camera.ts';
+import type { WantedCamera } from '#producers/fleet/wanted-camera.ts';
+import { HalfsightError } from '#runtime/errors.ts';
+import { wanted } from '#test/contract/registry.ts';
+
+const PASSWORD = 's3cret';
+
+function read(changes: Partial<WantedCamera>, ratePoint?: string) {
+  const reader = {
+    folder: '/etc/halfsight',
+    lookup: (name: string) => {
+      if (name === 'TWICE') throw new HalfsightError('settings-invalid', 'TWICE is set twice.');
+      return name === 'PASSWORD' ? PASSWORD : undefined;
+    },
+    ratePoint,
+    offered: { defaultRatePoint: 1, ratePoints: ['fine', 'medium', 'coarse'].map(rateOf) },
+  };
+  return readRegisteredCamera({ ...wanted('gate', changes), version: 7 }, reader);
+}
+
+function rateOf(name: string, index: number) {
+  return { index, name };
+}
+
+it('is read as the same camera in a file is', () => {
+  const source = `rtsp://viewer:\${PASSWORD}@gate/1`;
+  expect(read({ source, framesPerSecond: 8 })).toEqual({
+    settings: {
+      id: 'gate',
+      source: { kind: 'ffmpeg', url: `rtsp://viewer:${PASSWORD}@gate/1`, loop: false },
+      framesPerSecond: 8,
+      ratePoint: undefined,
+      enabled: true,
+    },
+    ratePoint: 1,
+  });
+  expect(read({ source: 'clips/a.mp4' })).toMatchObject({
+    settings: { source: { url: '/etc/halfsight/clips/a.mp4' } },
+  });
+});
+
+it("has its own rate point, else the agent's, else the bundle's", () => {
+  expect(read({ ratePoint: 'fine' }, 'coarse')).toMatchObject({ ratePoint: 0 });
+  expect(read({ ratePoint: 2 })).toMatchObject({ ratePoint: 2 });
+  expect(read({}, 'coarse')).toMatchObject({ ratePoint: 2 });
+  expect(read({})).toMatchObject({ ratePoint: 1 });
+});
+
+it.each([
+  [{ source: `rtsp://u:\${MISSING}@gate/1` }, 'source: environment variable MISSING is not set'],
+  [{ source: `rtsp://u:\${TWICE}@gate/1` }, 'source: TWICE is set twice.'],
+  [{ source: `rtsp://u:\${PASSWORD}@` }, 'source: is no rtsp://host/path URL'],
+  [{ source: 'synthetic:stret' }, 'source: names no scene: "stret"; did you mean "street"?'],
+  [
+    { ratePoint: 'best' },
+    'ratePoint: "best" is no rate point of the bundle: fine (0), medium (1), coarse (2)',
+  ],
+])('says what is wrong, and no password: %j', (changes, problem) => {
+  expect(read(changes)).toEqual({ problem });
+});
