@@ -67,6 +67,8 @@ export const ERRORS = {
   'registry-full': { retry: false },
   'camera-invalid': { retry: false },
   'camera-conflict': { retry: false },
+  'camera-missing': { retry: false },
+  'camera-leaving': { retry: true },
 
   // Subscribers.
   'handler-failed': { retry: false },

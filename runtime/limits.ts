@@ -108,6 +108,8 @@ export const LIMITS = {
   fleetReleaseTimeoutMs: 10_000,
   /** Cameras that an agent hands to others at a time, to even out the spread. */
   fleetSurplusPerBeatMax: 4,
+  /** How long an operator's command waits for owners to have published what they have. */
+  fleetDrainTimeoutMs: 30_000,
   /** Each camera's live status is told once in so many beats. */
   fleetLiveBeats: 5,
 
@@ -351,6 +353,10 @@ assert(
   LIMITS.fleetLeaseMs + LIMITS.fleetBeatIntervalMs + 2 * LIMITS.fleetRequestTimeoutMs <=
     LIMITS.fleetTakeOverMs,
   'the beat after the end of a lease, and the one that takes the camera, must be in time',
+);
+assert(
+  LIMITS.fleetTakeOverMs + LIMITS.fleetReleaseTimeoutMs < LIMITS.fleetDrainTimeoutMs,
+  'whoever waits for a camera to be given back must outlast an owner that dies meanwhile',
 );
 assert(
   LIMITS.fleetReleaseTimeoutMs + 3 * LIMITS.fleetRequestTimeoutMs + LIMITS.closeTimeoutMs <

@@ -78,6 +78,16 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
       ...['consumers/subscriber/', 'consumers/dead-letters/', 'consumers/jobs/'],
     ],
   },
+  // The operator's view of the registry; a source is judged as the agents judge it.
+  {
+    folder: 'infra/fleet/',
+    mayImport: [
+      ...['infra/fleet/', 'producers/fleet/', 'runtime/', 'schemas/'],
+      ...['producers/camera/source-address.ts', 'producers/camera/sources/redact.ts'],
+      ...['consumers/subscriber/text-table.ts', 'consumers/subscriber/print.ts'],
+      'consumers/subscriber/result-text.ts',
+    ],
+  },
   {
     folder: 'infra/plan/',
     mayImport: [

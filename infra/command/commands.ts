@@ -16,6 +16,11 @@ export const COMMANDS: readonly Command[] = [
     run: () => import('#infra/plan/main.ts'),
   },
   {
+    name: 'cameras',
+    description: 'adds, changes, lists and removes the cameras of a fleet while its agents run',
+    run: () => import('#infra/fleet/main.ts'),
+  },
+  {
     name: 'topics',
     description: 'creates the topics, alters settings that differ, and says what it did',
     run: () => import('#infra/topics/main.ts'),
@@ -64,6 +69,7 @@ export function commandsText(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const lines = COMMANDS.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
   return `Usage: npx halfsight COMMAND [options]\n\n${lines.join('\n')}\n
-npx halfsight COMMAND --help says more of plan, acls, follow, dead-letters and backfill; the others
-have no options and read the environment (README.md). npm start runs everything on this machine.\n`;
+npx halfsight COMMAND --help says more of plan, cameras, acls, follow, dead-letters
+and backfill; the others have no options and read the environment (README.md). npm start runs
+everything on this machine.\n`;
 }

@@ -82,11 +82,11 @@ export function placementOf(
   owner: Owner | undefined,
   agents: readonly AgentLoad[],
 ): Placement {
-  if (!enabled) return { state: 'disabled' };
   if (owner !== undefined) {
     const agentId = agents.find(({ session }) => session === owner.session)?.agentId ?? '';
-    return { state: 'owned', agentId, ...owner };
+    return { state: enabled ? 'owned' : 'leaving', agentId, ...owner };
   }
+  if (!enabled) return { state: 'disabled' };
   if (canPlace(agents, framesPerSecond)) return { state: 'waiting' };
   return { state: 'unplaced', reason: unplacedReason(agents, framesPerSecond) };
 }

@@ -148,13 +148,16 @@ export interface CameraEntry {
 
 /**
  *     disabled --put--> waiting --taken--> owned --owner gone--> waiting
- *                          +-- no agent has room --> unplaced
+ *        ^                 |                 +--put--> leaving --given back--> disabled
+ *        +-------put-------+-- no agent has room --> unplaced
+ *
+ * `leaving`: it is disabled, and its owner may still publish what it has of it.
  */
 export type Placement =
   | { readonly state: 'disabled' | 'waiting' }
   | { readonly state: 'unplaced'; readonly reason: string }
   | {
-      readonly state: 'owned';
+      readonly state: 'owned' | 'leaving';
       readonly agentId: string;
       readonly session: number;
       readonly token: number;

@@ -223,6 +223,7 @@ function leaseChecks(check: Check): void {
     const member = await new Member(registry).join();
     const { leases = [] } = await member.beat({ share: 1 });
     await registry.put(wanted('a', { enabled: false }));
+    expect((await registry.list()).cameras[0]?.placement).toMatchObject({ state: 'leaving' });
     const { fleet } = await member.beat({ gives: leases, share: 1 });
     expect(fleet).toMatchObject({ freeCameras: 0, agents: [{ cameras: 0, framesPerSecond: 0 }] });
     expect((await registry.list()).cameras[0]?.placement).toEqual({ state: 'disabled' });

@@ -27,7 +27,7 @@ describe('chooseCommand', () => {
     ['plna', 'Is it plan?'],
     ['dead-leters', 'Is it dead-letters?'],
     ['Topics', 'Is it topics?'],
-    ['banana', 'There are plan, topics, acls, follow, balance, dead-letters, backfill.'],
+    ['banana', 'There are plan, cameras, topics, acls, follow, balance, dead-letters, backfill.'],
   ])('refuses %s and says: %s', (name, advice) => {
     expect(() => chooseCommand([name])).toThrow(
       expect.objectContaining({ code: 'usage-invalid', advice }),
@@ -64,12 +64,15 @@ describe('npx halfsight', () => {
     expect(stderr).toContain('Is it follow?');
   });
 
-  it.each(['plan', 'acls', 'follow', 'dead-letters'])('%s has its own arguments', (name) => {
-    const { status, stdout } = halfsight(name, '--help');
-    expect(status).toBe(0);
-    expect(stdout).toMatch(/--/);
-    expect(stdout).not.toBe(commandsText());
-  });
+  it.each(['plan', 'cameras', 'acls', 'follow', 'dead-letters'])(
+    '%s has its own arguments',
+    (name) => {
+      const { status, stdout } = halfsight(name, '--help');
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/--/);
+      expect(stdout).not.toBe(commandsText());
+    },
+  );
 
   it('says what to type in a clone without packages', () => {
     const clone = mkdtempSync(join(tmpdir(), 'halfsight-clone-'));

@@ -97,6 +97,8 @@ describe('where a camera is', () => {
     const owner = { session: 7, token: 99 };
     const owned = { state: 'owned', agentId: 'agent-7', ...owner };
     expect(placementOf(camera, owner, agents)).toEqual(owned);
+    const leaving = { ...owned, state: 'leaving' };
+    expect(placementOf({ ...camera, enabled: false }, owner, agents)).toEqual(leaving);
     expect(placementOf(camera, undefined, [])).toMatchObject({ state: 'unplaced' });
   });
 

@@ -1,0 +1,200 @@
+import { parseArgs } from 'node:util';
+import { parseSource } from '#producers/camera/source-address.ts';
+import { checkCamera, type WantedCamera } from '#producers/fleet/wanted-camera.ts';
+import { HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import { CAMERAS_USAGE, VERB_USAGE, VERBS, type Verb } from './usage.ts';
+
+/** What `set` changes of a camera. */
+export interface CameraChanges {
+  readonly source?: string;
+  readonly framesPerSecond?: number;
+  /** `default`: the agent's. */
+  readonly ratePoint?: string | number;
+  /** An empty value takes the label away. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type CamerasCommand =
+  | { readonly verb: 'help'; readonly text: string }
+  | { readonly verb: 'list'; readonly json: boolean }
+  | { readonly verb: 'show'; readonly id: string; readonly json: boolean }
+  | { readonly verb: 'add'; readonly camera: WantedCamera; readonly json: boolean }
+  | {
+      readonly verb: 'set';
+      readonly id: string;
+      readonly changes: CameraChanges;
+      readonly version: number | undefined;
+      readonly json: boolean;
+    }
+  | {
+      readonly verb: 'remove' | 'enable' | 'disable';
+      readonly ids: readonly string[];
+      readonly version: number | undefined;
+    }
+  | { readonly verb: 'drain'; readonly ids: readonly string[]; readonly timeoutMs: number };
+
+const TEXT = { type: 'string' } as const;
+const FLAG = { type: 'boolean' } as const;
+const SETTINGS = {
+  ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT },
+  label: { type: 'string', multiple: true },
+} as const;
+const FPS_DEFAULT = 5;
+
+/** Throws `usage-invalid`. */
+export function readCamerasArguments(args: readonly string[]): CamerasCommand {
+  const [name, ...rest] = args;
+  if (name === '--help' || name === undefined) return { verb: 'help', text: CAMERAS_USAGE };
+  const verb = VERBS.find((known) => known === name) as Verb | undefined;
+  if (verb === undefined) {
+    throw wrong(`there is no command "${name}": there are ${VERBS.join(', ')}.`);
+  }
+  if (rest.includes('--help')) return { verb: 'help', text: VERB_USAGE[verb] };
+  return READERS[verb](rest);
+}
+
+const READERS: Readonly<Record<Verb, (args: readonly string[]) => CamerasCommand>> = {
+  add: readAdd,
+  set: readSet,
+  list: (args) => {
+    const { values, positionals } = parsed('list', args, { json: FLAG });
+    if (positionals.length > 0) throw wrong(`list takes no "${positionals[0]}".`, 'list');
+    return { verb: 'list', json: values.json === true };
+  },
+  show: (args) => {
+    const { values, positionals } = parsed('show', args, { json: FLAG });
+    return { verb: 'show', id: onlyId('show', positionals), json: values.json === true };
+  },
+  remove: (args) => readMany('remove', args),
+  enable: (args) => readMany('enable', args),
+  disable: (args) => readMany('disable', args),
+  drain: (args) => {
+    const { values, positionals } = parsed('drain', args, { timeout: TEXT });
+    const seconds = number('--timeout', values.timeout, 1, 3_600, 'drain');
+    const timeoutMs = seconds === undefined ? LIMITS.fleetDrainTimeoutMs : seconds * 1000;
+    return { verb: 'drain', ids: someIds('drain', positionals), timeoutMs };
+  },
+};
+
+function readAdd(args: readonly string[]): CamerasCommand {
+  const options = { ...SETTINGS, disabled: FLAG, json: FLAG };
+  const { values, positionals } = parsed('add', args, options);
+  const id = onlyId('add', positionals);
+  const { source, framesPerSecond, ratePoint, labels } = changesOf('add', values);
+  if (source === undefined) throw wrong('--source is missing.', 'add');
+  const camera = {
+    id,
+    source,
+    framesPerSecond: framesPerSecond ?? FPS_DEFAULT,
+    ...(ratePoint === undefined || ratePoint === 'default' ? {} : { ratePoint }),
+    enabled: values.disabled !== true,
+    labels,
+  };
+  checkCamera(camera);
+  return { verb: 'add', camera, json: values.json === true };
+}
+
+function readSet(args: readonly string[]): CamerasCommand {
+  const options = { ...SETTINGS, version: TEXT, json: FLAG };
+  const { values, positionals } = parsed('set', args, options);
+  const id = onlyId('set', positionals);
+  const changes = changesOf('set', values);
+  if (Object.keys(changes).length === 1 && Object.keys(changes.labels).length === 0) {
+    throw wrong('say what to change.', 'set');
+  }
+  const version = versionOf('set', values.version);
+  return { verb: 'set', id, changes, version, json: values.json === true };
+}
+
+function readMany(verb: 'remove' | 'enable' | 'disable', args: readonly string[]): CamerasCommand {
+  const { values, positionals } = parsed(verb, args, { version: TEXT });
+  const ids = someIds(verb, positionals);
+  const version = versionOf(verb, values.version);
+  if (version !== undefined && ids.length > 1) throw wrong('--version is of one camera.', verb);
+  return { verb, ids, version };
+}
+
+interface SettingValues {
+  readonly source?: string | undefined;
+  readonly fps?: string | undefined;
+  readonly 'rate-point'?: string | undefined;
+  readonly label?: readonly string[] | undefined;
+}
+
+function changesOf(verb: Verb, values: SettingValues): CameraChanges {
+  const { source, fps, 'rate-point': ratePoint, label = [] } = values;
+  if (source !== undefined) checkSource(verb, source);
+  const framesPerSecond = number('--fps', fps, 0.1, LIMITS.framesPerSecondMax, verb);
+  return {
+    ...(source === undefined ? {} : { source }),
+    ...(framesPerSecond === undefined ? {} : { framesPerSecond }),
+    ...(ratePoint === undefined ? {} : { ratePoint: nameOrIndex(ratePoint) }),
+    labels: Object.fromEntries(label.map((pair) => labelOf(verb, pair))),
+  };
+}
+
+/** As the agents do, except for what only their environment tells. */
+function checkSource(verb: Verb, written: string): void {
+  if (written.startsWith('${')) return;
+  const parsedSource = parseSource(written.replace(/\$\{[^}]*\}/g, 'x'), '/');
+  if (!('problem' in parsedSource)) return;
+  throw wrong(`--source ${parsedSource.problem}.`.replace('?.', '?'), verb);
+}
+
+function nameOrIndex(text: string): string | number {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function labelOf(verb: Verb, pair: string): readonly [key: string, value: string] {
+  const at = pair.indexOf('=');
+  if (at < 1) throw wrong(`--label must be KEY=VALUE, but is "${pair}".`, verb);
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+function parsed<const Options extends NonNullable<Parameters<typeof parseArgs>[0]>['options']>(
+  verb: Verb,
+  args: readonly string[],
+  options: Options,
+) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    throw wrong(`${(error as Error).message}.`, verb);
+  }
+}
+
+function onlyId(verb: Verb, positionals: readonly string[]): string {
+  const [id, ...more] = positionals;
+  if (id !== undefined && more.length === 0) return id;
+  throw wrong(`${verb} takes the id of one camera.`, verb);
+}
+
+function someIds(verb: Verb, positionals: readonly string[]): readonly string[] {
+  if (positionals.length > 0) return [...new Set(positionals)];
+  throw wrong(`${verb} takes the ids of cameras.`, verb);
+}
+
+function versionOf(verb: Verb, text: string | undefined): number | undefined {
+  const version = number('--version', text, 1, Number.MAX_SAFE_INTEGER, verb);
+  if (version === undefined || Number.isInteger(version)) return version;
+  throw wrong(`--version must be a whole number, but is "${text}".`, verb);
+}
+
+function number(
+  name: string,
+  text: string | undefined,
+  min: number,
+  max: number,
+  verb: Verb,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (value >= min && value <= max) return value;
+  throw wrong(`${name} must be a number from ${min} to ${max}, but is "${text}".`, verb);
+}
+
+function wrong(message: string, verb?: Verb): HalfsightError {
+  const advice = `See npx halfsight cameras ${verb === undefined ? '' : `${verb} `}--help.`;
+  return new HalfsightError('usage-invalid', message, { advice });
+}
