@@ -17,7 +17,7 @@ export interface CamerasOptions {
   readonly input: InputGeometry;
   readonly onStateChanged: () => void;
   /** See `CaptureOptions.epochNow`. */
-  readonly epochNow: () => number;
+  readonly epochNow: (cameraId: string) => number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For the jitter of reconnecting. */
@@ -112,8 +112,11 @@ export class Cameras {
       {
         cameraId,
         source: openSource(source, { input, framesPerSecond, clock, logger: cameraLogger }),
-        // Above those of the run before, too.
-        epochNow: () => Math.max(epochNow(), (book.latest?.epoch ?? -1) + 1),
+        epochNow: () => {
+          const now = epochNow(cameraId);
+          // Above those of the run before, too.
+          return now === undefined ? undefined : Math.max(now, (book.latest?.epoch ?? -1) + 1);
+        },
         clock,
         logger,
         random: seededRandom(seed).fork(cameraId),

@@ -34,8 +34,11 @@ export interface CaptureHooks {
 export interface CaptureOptions {
   readonly cameraId: string;
   readonly source: Source;
-  /** The number of an epoch that begins now: Unix ms, by the clock that numbers all of them. */
-  readonly epochNow: () => number;
+  /**
+   * The number of an epoch that begins now: Unix ms, by the clock that numbers all of them.
+   * Undefined while none may begin, because another agent may have the camera.
+   */
+  readonly epochNow: () => number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For the jitter of the delays between attempts. */
@@ -127,7 +130,7 @@ class Supervisor {
     try {
       for await (const image of source.open(this.#signal)) {
         if (this.#signal.aborted) break;
-        if (captured === 0) this.#beginEpoch();
+        if (captured === 0 && !this.#beginEpoch()) continue;
         const frame: Frame = { cameraId, epoch: this.#epoch ?? 0, sequence: captured, image };
         captured += 1;
         hooks.onFrame(frame);
@@ -142,11 +145,14 @@ class Supervisor {
   }
 
   /** Two runs may begin in one millisecond, and clocks are set back: epochs grow all the same. */
-  #beginEpoch(): void {
-    this.#epoch = Math.max(this.#options.epochNow(), (this.#epoch ?? -1) + 1);
+  #beginEpoch(): boolean {
+    const now = this.#options.epochNow();
+    if (now === undefined) return false;
+    this.#epoch = Math.max(now, (this.#epoch ?? -1) + 1);
     this.#runsWithFrames += 1;
     this.#logger.info('camera-online', { epoch: this.#epoch });
     this.#enter('online', '');
+    return true;
   }
 
   /**

@@ -167,7 +167,7 @@ function openSpool(
 /** Who owns the cameras: this agent those of its file, or those that the registry lends it. */
 interface Owner {
   readonly ownsNow: (cameraId: string) => boolean;
-  readonly epochNow: () => number;
+  readonly epochNow: (cameraId: string) => number | undefined;
 }
 
 function assemble(parts: Parts) {
@@ -184,7 +184,7 @@ function assemble(parts: Parts) {
       ? { ownsNow: () => true, epochNow: wallClockEpochs(clock) }
       : {
           ownsNow: (cameraId) => fleet?.ownsNow(cameraId) ?? false,
-          epochNow: () => fleet?.epochNow() ?? 0,
+          epochNow: (cameraId) => (fleet?.ownsNow(cameraId) ? fleet.epochNow() : undefined),
         };
   const { ownsNow, epochNow } = owner;
   const begin = { books, ratePoints, ownsNow, sampler, tracer, topic: topics.frames.name };

@@ -7,10 +7,6 @@ export class SettledWaits {
     this.#holds = holds;
   }
 
-  get size(): number {
-    return this.#waiting.size;
-  }
-
   until(cameraId: string): Promise<void> {
     if (!this.#holds(cameraId)) return Promise.resolve();
     return new Promise((resolve) => {

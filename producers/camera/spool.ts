@@ -97,6 +97,11 @@ export class Spool {
     return { records: this.#records, bytes: this.#bytes, failures: this.#failures };
   }
 
+  /** Epochs of which it has frames or keeps an account. */
+  get epochs(): number {
+    return new Set([...this.#storedOf.keys(), ...this.#accountsKept.keys()]).size;
+  }
+
   start(): void {
     const { clock } = this.#options;
     this.#cancelKeeping = clock.every(LIMITS.statusIntervalMs, () => this.#keepAccounts());

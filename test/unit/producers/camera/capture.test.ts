@@ -97,6 +97,18 @@ function scene(runs: readonly Run[], more: { isFinite?: boolean } = {}) {
 
 const FAILED = new HalfsightError('source-failed', 'The camera is away.');
 
+test('images are passed over while no epoch may begin; the next one is number 0', async () => {
+  const { abort, log, options, clock } = scene([{ images: 5, msPerImage: 10 }]);
+  const mayBeginMs = clock.ms + 25;
+  const epochNow = () => (clock.ms < mayBeginMs ? undefined : 42);
+  await captureCamera({ ...options, epochNow }, abort.signal);
+  expect(log.slice(0, 6)).toEqual([
+    'connecting 0',
+    'online 0',
+    ...['frame 42.0', 'frame 42.1', 'frame 42.2', 'end 42 of 3'],
+  ]);
+});
+
 test('a run that fails is followed by another one, as a new epoch from zero', async () => {
   const { abort, log, options, open } = scene([{ images: 2, error: FAILED }, { images: 1 }]);
   await captureCamera(options, abort.signal);

@@ -127,6 +127,26 @@ describe('the spool while the broker is away', () => {
     expect(agent.counts('a')).toMatchObject({ captured: 150, published: 150, inFlight: 0 });
   });
 
+  it('holds nothing of epochs that were published and told', async () => {
+    const agent = new Agent(['a', 'b']);
+    agent.spool.start();
+    agent.broker.isAway = true;
+    for (const camera of ['a', 'b']) agent.capture(camera);
+    await agent.clock.advance(2 * LIMITS.spoolAfterMs);
+    expect(agent.spool.epochs).toBe(2);
+    agent.broker.isAway = false;
+    await agent.clock.advance(LIMITS.publishRetryDelayMsMax * 2);
+    for (const book of agent.books.values()) {
+      book.endEpoch();
+      for (const account of book.takeFinal()) {
+        book.told(account);
+        agent.spool.forget(account);
+      }
+    }
+    await agent.clock.advance(2 * LIMITS.statusIntervalMs);
+    expect(agent.spool.epochs).toBe(0);
+  });
+
   it('is not used for what passes within spoolAfterMs', async () => {
     const agent = new Agent(['a']);
     agent.broker.isAway = true;
