@@ -97,9 +97,9 @@ it('owners go on while Redis is down, and keep their cameras when it is back', a
   await stack().kill('redis', 0, { supervised: false });
   await expect(registry.list()).rejects.toMatchObject({ code: /registry-(down|unavailable)/ });
   await expect(registry.list()).rejects.toMatchObject({ code: 'registry-down' });
-  await systemClock.sleep(2 * LIMITS.fleetLeaseMs);
+  await systemClock.sleep(LIMITS.fleetLeaseMs + 2_000);
   await stack().restart('redis');
-  await systemClock.sleep(LIMITS.fleetLeaseMs + 5_000);
+  await systemClock.sleep(LIMITS.fleetLeaseMs + 2_000);
   expect(seen).toEqual({ least: 1_000, most: 1_000 });
   expect(members.map((member) => member.acquired.length)).toEqual(acquired);
 
@@ -127,7 +127,7 @@ it('an agent that is cut off stops before the other has its cameras', async () =
     const tookMs = await until('the other has all', () => near.owns(ids) === ids.length);
     expect(tookMs).toBeLessThan(LIMITS.fleetTakeOverMs);
     proxy.become({});
-    await until('an even spread again', () => far.owns(ids) >= 19, 40_000);
+    if (state === 'silent') await until('an even spread again', () => far.owns(ids) >= 19, 40_000);
   }
   expect(seen.most).toBe(ids.length);
 });
@@ -145,7 +145,7 @@ it('a thousand cameras that came and went leave nothing behind', async () => {
     return { keys, heapBytes: process.memoryUsage().heapUsed };
   };
   const cycle = async (round: number) => {
-    const ids = Array.from({ length: 100 }, (_, index) => `cam-${round}-${index}`);
+    const ids = Array.from({ length: 250 }, (_, index) => `cam-${round}-${index}`);
     for (const id of ids) await registry.put(wanted(id));
     await until('all owned', () => member.owns(ids) === ids.length);
     for (const id of ids) await registry.remove(id);
@@ -156,7 +156,7 @@ it('a thousand cameras that came and went leave nothing behind', async () => {
   await cycle(0);
   await systemClock.sleep(2 * LIMITS.fleetBeatIntervalMs);
   const before = await sizes();
-  for (let round = 1; round <= 10; round++) await cycle(round);
+  for (let round = 1; round <= 4; round++) await cycle(round);
   await systemClock.sleep(2 * LIMITS.fleetBeatIntervalMs);
   const after = await sizes();
   expect(after.keys).toEqual(before.keys);
