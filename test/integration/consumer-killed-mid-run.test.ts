@@ -18,7 +18,7 @@ import {
 } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
-const KILLS = 5;
+const KILLS = 4;
 const SEED = 20261121;
 
 it('one result of each frame and head, in order, whenever the consumer is killed', async () => {
