@@ -1,6 +1,6 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { crc32 } from '#runtime/crc.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { crc32 } from './crc32.ts';
 import {
   type BitstreamHeader,
   type ByteReader,

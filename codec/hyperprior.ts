@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { assert } from '#runtime/assert.ts';
+import { crc32 } from '#runtime/crc.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import {
   checkLatent,
@@ -14,7 +15,6 @@ import {
 } from './bitstream.ts';
 import type { CodedRun } from './coder.ts';
 import { writeContainer } from './container-v2.ts';
-import { crc32 } from './crc32.ts';
 import {
   type BitstreamHeader,
   type Chunk,

@@ -30,12 +30,27 @@ export interface Bundle {
  * Reads a bundle and checks every file of it against its digest. Throws `bundle-missing`,
  * `bundle-invalid` (naming the key) or `bundle-digest-mismatch` (naming the file).
  */
-export async function loadBundle(directory: string): Promise<Bundle> {
+export function loadBundle(directory: string): Promise<Bundle> {
+  return readBundle(directory, checkFiles);
+}
+
+/**
+ * The same without the digests of its files, for a thread whose process has another that loads the
+ * same bundle: to read a network only for its digest takes as long as all the rest.
+ */
+export function reloadBundle(directory: string): Promise<Bundle> {
+  return readBundle(directory, async () => undefined);
+}
+
+async function checkFiles(directory: string, manifest: Manifest): Promise<void> {
+  const files = Object.keys(manifest.files);
+  await Promise.all(files.map((file) => checkFile(directory, manifest, file)));
+}
+
+async function readBundle(directory: string, check: typeof checkFiles): Promise<Bundle> {
   const manifestBytes = await readMember(directory, 'bundle.json');
   const manifest = parseManifest(parseJson('bundle.json', manifestBytes));
-  await Promise.all(
-    Object.keys(manifest.files).map((file) => checkFile(directory, manifest, file)),
-  );
+  await check(directory, manifest);
   const shape = latentShapeOf(manifest);
   const tables = await loadTables(directory, manifest);
   const labels = new Map<string, readonly string[]>();

@@ -1,5 +1,5 @@
 import { systemClock } from './clock.ts';
-import { describeError, HalfsightError } from './errors.ts';
+import { codeOf, describeError, type ErrorCode, HalfsightError } from './errors.ts';
 import { onInterrupts } from './interrupts.ts';
 import { LIMITS } from './limits.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -20,6 +20,13 @@ export interface Lifecycle {
 
 /** Exit codes, as shells and Kubernetes read them. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, drainTimedOut: 3 } as const;
+
+const USAGE_ERRORS: readonly ErrorCode[] = [
+  'settings-invalid',
+  'config-invalid',
+  'usage-invalid',
+  'camera-invalid',
+];
 
 /**
  * Runs a process from start to exit:
@@ -78,10 +85,13 @@ export function readAtStart<T>(read: () => T): T {
 function crash(logger: Logger, error: unknown): never {
   const stack = error instanceof Error && !(error instanceof HalfsightError) ? error.stack : '';
   logger.error('process-failed', { error: describeError(error), ...(stack ? { stack } : {}) });
-  const isUsage =
-    error instanceof HalfsightError &&
-    ['settings-invalid', 'config-invalid', 'usage-invalid'].includes(error.code);
-  process.exit(isUsage ? EXIT.usage : EXIT.failed);
+  process.exit(exitCodeOf(error));
+}
+
+/** Of a process that failed: whether what it was told was wrong, or something else. */
+export function exitCodeOf(error: unknown): number {
+  const isUsage = USAGE_ERRORS.some((code) => code === codeOf(error));
+  return isUsage ? EXIT.usage : EXIT.failed;
 }
 
 /** Resolves when `signal` aborts, or at once if it has. */

@@ -15,6 +15,7 @@ const LEAVES = [
   'assert',
   'broker',
   'clock',
+  'crc',
   'errors',
   'limits',
   'log',
@@ -82,7 +83,7 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
   {
     folder: 'infra/fleet/',
     mayImport: [
-      ...['infra/fleet/', 'producers/fleet/', 'runtime/', 'schemas/'],
+      ...['infra/fleet/', 'infra/number-options.ts', 'producers/fleet/', 'runtime/', 'schemas/'],
       ...['producers/camera/source-address.ts', 'producers/camera/sources/redact.ts'],
       ...['consumers/subscriber/text-table.ts', 'consumers/subscriber/print.ts'],
       'consumers/subscriber/result-text.ts',

@@ -2,9 +2,9 @@ import { hostname, userInfo } from 'node:os';
 import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { describeError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { EXIT, runProcess } from '#runtime/lifecycle.ts';
+import { EXIT, exitCodeOf, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { openFraming } from '#schemas/open-framing.ts';
@@ -31,7 +31,7 @@ await runProcess(logger, async ({ stopping }) => {
     else if (!(await run(command, stopping))) exitCode = EXIT.failed;
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
-    exitCode = isUsage(error) ? EXIT.usage : EXIT.failed;
+    exitCode = exitCodeOf(error);
   }
   process.exit(exitCode);
 });
@@ -67,11 +67,4 @@ function operator(): string {
     // A user id of a container that no password file knows.
     return `unknown@${hostname()}`;
   }
-}
-
-function isUsage(error: unknown): boolean {
-  return (
-    error instanceof HalfsightError &&
-    (error.code === 'usage-invalid' || error.code === 'settings-invalid')
-  );
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { type Bundle, loadBundle } from '#models/bundle.ts';
+import { type Bundle, reloadBundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
@@ -34,8 +34,8 @@ async function answer(message: ToEngine): Promise<void> {
   switch (message.kind) {
     case 'open':
       ask(message);
-      // What is wrong with it the thread says.
-      bundle = await loadBundle(message.settings.bundleDirectory).catch(() => undefined);
+      // The thread checks its files, and says what is wrong with it.
+      bundle = await reloadBundle(message.settings.bundleDirectory).catch(() => undefined);
       return;
     case 'run': {
       const { id } = message;

@@ -29,6 +29,10 @@ export interface Interval {
   readonly endUs: number;
 }
 
+export function intervalMs({ startUs, endUs }: Interval): number {
+  return (endUs - startUs) / 1000;
+}
+
 /** Why a frame's symbols could not be decoded, though its header and checksum are sound. */
 export interface Refusal {
   readonly code: ErrorCode;

@@ -7,7 +7,13 @@ import type { Task } from '#schemas/result.ts';
 import type { Batch, Batcher } from './batch.ts';
 import type { Delivery, Outcome } from './delivery.ts';
 import type { Engine } from './engine.ts';
-import type { BatchOutput, EngineBatch, EngineFrame, Interval } from './engine-protocol.ts';
+import {
+  type BatchOutput,
+  type EngineBatch,
+  type EngineFrame,
+  type Interval,
+  intervalMs,
+} from './engine-protocol.ts';
 import type { Finding } from './heads/head.ts';
 import type { Overload } from './overload.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
@@ -195,16 +201,12 @@ function countTimes(
   heads: readonly Task[],
   { telemetry }: InferOptions,
 ): void {
-  telemetry.count('decode-ms', msOf(output.decode));
-  telemetry.count('body-ms', msOf(output.body));
+  telemetry.count('decode-ms', intervalMs(output.decode));
+  telemetry.count('body-ms', intervalMs(output.body));
   for (const [index, task] of heads.entries()) {
     const interval = output.heads[index];
-    if (interval !== undefined) telemetry.count(`head-ms-${task}`, msOf(interval));
+    if (interval !== undefined) telemetry.count(`head-ms-${task}`, intervalMs(interval));
   }
-}
-
-function msOf({ startUs, endUs }: Interval): number {
-  return (endUs - startUs) / 1000;
 }
 
 function packBatch(frames: readonly ParsedFrame[]): EngineBatch {

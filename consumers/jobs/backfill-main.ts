@@ -5,9 +5,9 @@ import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { loadBundle } from '#models/bundle.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { describeError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { EXIT, runProcess } from '#runtime/lifecycle.ts';
+import { EXIT, exitCodeOf, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
@@ -32,7 +32,7 @@ await runProcess(logger, async ({ stopping }) => {
     else if ((await backfill(args, stopping)).state !== 'done') exitCode = EXIT.failed;
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
-    exitCode = isUsage(error) ? EXIT.usage : EXIT.failed;
+    exitCode = exitCodeOf(error);
   }
   process.exit(exitCode);
 });
@@ -73,11 +73,4 @@ async function backfill(
     await broker.close();
     await tracing.stop();
   }
-}
-
-function isUsage(error: unknown): boolean {
-  return (
-    error instanceof HalfsightError &&
-    (error.code === 'usage-invalid' || error.code === 'settings-invalid')
-  );
 }

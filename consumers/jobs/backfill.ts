@@ -1,16 +1,10 @@
-import { assemble } from '#consumers/inference/assemble.ts';
-import type { EngineChannel } from '#consumers/inference/engine-protocol.ts';
+import { assemble, type Parts } from '#consumers/inference/assemble.ts';
 import type { Pipeline } from '#consumers/inference/pipeline.ts';
 import type { InferenceSettings } from '#consumers/inference/settings.ts';
-import type { Telemetry } from '#consumers/inference/telemetry.ts';
-import type { Bundle } from '#models/bundle.ts';
 import type { Broker, IncomingRecord, PartitionOffsets } from '#runtime/broker.ts';
-import type { Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { aborted } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import type { Logger } from '#runtime/log.ts';
-import type { Tracer } from '#runtime/trace.ts';
 import type { Framing } from '#schemas/framing.ts';
 import type { Task } from '#schemas/result.ts';
 import { backfillGroups, backfillTopics, type TopicTable } from '#schemas/topics.ts';
@@ -21,19 +15,15 @@ import { isOver, type Progress, progressOf } from './progress.ts';
 import { fixRanges, type Range } from './ranges.ts';
 import { selector } from './selection.ts';
 
-export interface BackfillOptions extends Order, Pick<PaceOptions, 'mayRun'> {
-  readonly bundle: Bundle;
+/** Of a consumer's parts, those that a backfill has none of its own of. */
+type Shared = 'bundle' | 'broker' | 'clock' | 'logger' | 'tracer' | 'telemetry' | 'spawnEngine';
+
+export interface BackfillOptions extends Order, Pick<PaceOptions, 'mayRun'>, Pick<Parts, Shared> {
   readonly settings: Pick<InferenceSettings, 'engine' | 'batchFramesMax' | 'commitIntervalMs'>;
   /** The live ones; those of backfills follow from them. */
   readonly topics: TopicTable;
-  readonly broker: Broker;
   /** Of the topics of backfills. */
   readonly framing: Framing;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly tracer: Tracer;
-  readonly telemetry: Telemetry;
-  readonly spawnEngine: () => EngineChannel;
   readonly stopping: AbortSignal;
   /** Called about once a second. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;

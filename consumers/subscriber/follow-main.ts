@@ -2,7 +2,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { onInterrupts } from '#runtime/interrupts.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { aborted, EXIT } from '#runtime/lifecycle.ts';
+import { aborted, EXIT, exitCodeOf } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
-    return isUsage(error) ? EXIT.usage : EXIT.failed;
+    return exitCodeOf(error);
   }
 }
 
@@ -127,11 +127,4 @@ function withAdvice(error: unknown, brokers: readonly string[] | undefined): unk
     ...(advice === undefined ? {} : { advice }),
     cause: error,
   });
-}
-
-function isUsage(error: unknown): boolean {
-  return (
-    error instanceof HalfsightError &&
-    (error.code === 'usage-invalid' || error.code === 'settings-invalid')
-  );
 }

@@ -3,6 +3,7 @@ import { parseSource } from '#producers/camera/source-address.ts';
 import { checkCamera, type WantedCamera } from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { type NumberOptions, numberOptions } from '../number-options.ts';
 import { CAMERAS_USAGE, VERB_USAGE, VERBS, type Verb } from './usage.ts';
 
 /** What `set` changes of a camera. */
@@ -71,7 +72,7 @@ const READERS: Readonly<Record<Verb, (args: readonly string[]) => CamerasCommand
   disable: (args) => readMany('disable', args),
   drain: (args) => {
     const { values, positionals } = parsed('drain', args, { timeout: TEXT });
-    const seconds = number('--timeout', values.timeout, 1, 3_600, 'drain');
+    const seconds = numbersOf('drain').number('--timeout', values.timeout, 1, 3_600);
     const timeoutMs = seconds === undefined ? LIMITS.fleetDrainTimeoutMs : seconds * 1000;
     return { verb: 'drain', ids: someIds('drain', positionals), timeoutMs };
   },
@@ -125,7 +126,7 @@ interface SettingValues {
 function changesOf(verb: Verb, values: SettingValues): CameraChanges {
   const { source, fps, 'rate-point': ratePoint, label = [] } = values;
   if (source !== undefined) checkSource(verb, source);
-  const framesPerSecond = number('--fps', fps, 0.1, LIMITS.framesPerSecondMax, verb);
+  const framesPerSecond = numbersOf(verb).number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
   return {
     ...(source === undefined ? {} : { source }),
     ...(framesPerSecond === undefined ? {} : { framesPerSecond }),
@@ -176,22 +177,11 @@ function someIds(verb: Verb, positionals: readonly string[]): readonly string[] 
 }
 
 function versionOf(verb: Verb, text: string | undefined): number | undefined {
-  const version = number('--version', text, 1, Number.MAX_SAFE_INTEGER, verb);
-  if (version === undefined || Number.isInteger(version)) return version;
-  throw wrong(`--version must be a whole number, but is "${text}".`, verb);
+  return numbersOf(verb).whole('--version', text, 1, Number.MAX_SAFE_INTEGER);
 }
 
-function number(
-  name: string,
-  text: string | undefined,
-  min: number,
-  max: number,
-  verb: Verb,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (value >= min && value <= max) return value;
-  throw wrong(`${name} must be a number from ${min} to ${max}, but is "${text}".`, verb);
+function numbersOf(verb: Verb): NumberOptions {
+  return numberOptions((message) => wrong(message, verb));
 }
 
 function wrong(message: string, verb?: Verb): HalfsightError {

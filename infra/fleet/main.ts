@@ -1,18 +1,14 @@
 import { print } from '#consumers/subscriber/print.ts';
 import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { codeOf, describeError, type ErrorCode } from '#runtime/errors.ts';
-import { EXIT, runProcess } from '#runtime/lifecycle.ts';
+import { describeError } from '#runtime/errors.ts';
+import { EXIT, exitCodeOf, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { type CamerasCommand, readCamerasArguments } from './arguments.ts';
 import { runCamerasCommand } from './commands.ts';
 
 /** `npx halfsight cameras`: see CAMERAS_USAGE. */
-const USAGE_ERRORS: readonly (ErrorCode | undefined)[] = [
-  ...(['usage-invalid', 'settings-invalid', 'camera-invalid'] as const),
-];
-
 // `npx halfsight cameras list | head` closes the pipe when it has enough.
 process.stdout.on('error', () => process.exit(EXIT.ok));
 await runProcess(createLogger({ level: 'error', format: 'text' }), async () => {
@@ -21,7 +17,7 @@ await runProcess(createLogger({ level: 'error', format: 'text' }), async () => {
     await run(readCamerasArguments(process.argv.slice(2)));
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
-    exitCode = USAGE_ERRORS.includes(codeOf(error)) ? EXIT.usage : EXIT.failed;
+    exitCode = exitCodeOf(error);
   }
   process.exit(exitCode);
 });

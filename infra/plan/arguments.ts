@@ -3,9 +3,11 @@ import { parseArgs } from 'node:util';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
+import { numberOptions } from '../number-options.ts';
 import { type Fleet, RETENTION_HOURS } from './fleet.ts';
 
 const CAMERAS_MAX = 1_000_000;
+const { number, whole } = numberOptions(wrong);
 const { framesPerSecondMax: FPS_MAX, camerasPerAgentMax: AGENT_MAX } = LIMITS;
 
 export const PLAN_USAGE = `\
@@ -132,29 +134,6 @@ function headsOf(text: string): readonly Task[] {
 function required<T>(name: string, value: T | undefined): T {
   if (value !== undefined) return value;
   throw wrong(`${name} is missing.`);
-}
-
-function whole(
-  name: string,
-  text: string | undefined,
-  min: number,
-  max: number,
-): number | undefined {
-  const value = number(name, text, min, max);
-  if (value === undefined || Number.isInteger(value)) return value;
-  throw wrong(`${name} must be a whole number, but is "${text}".`);
-}
-
-function number(
-  name: string,
-  text: string | undefined,
-  min: number,
-  max: number,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (value >= min && value <= max) return value;
-  throw wrong(`${name} must be a number from ${min} to ${max}, but is "${text}".`);
 }
 
 function wrong(message: string): HalfsightError {

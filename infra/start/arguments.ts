@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { numberOptions } from '../number-options.ts';
 
 const FPS_MAX = LIMITS.framesPerSecondMax;
 
@@ -26,6 +27,7 @@ frame come to its end, and shows that all of them are accounted for.
 const DEFAULT_FPS = 2;
 const DEFAULT_CAMERAS = 4;
 const CONSUMERS_MAX = 32;
+const { number, whole } = numberOptions(wrong);
 
 export interface StartArguments {
   /** Files as absolute paths, and URLs as they are; empty: synthetic cameras. */
@@ -57,11 +59,12 @@ export function readStartArguments(
   const seconds = number('--duration', duration, 1, 86_400 * 20);
   return {
     sources,
-    cameraCount: whole('--cameras', values.cameras, LIMITS.camerasPerAgentMax) ?? DEFAULT_CAMERAS,
+    cameraCount:
+      whole('--cameras', values.cameras, 1, LIMITS.camerasPerAgentMax) ?? DEFAULT_CAMERAS,
     framesPerSecond: number('--fps', values.fps, 0.1, FPS_MAX) ?? DEFAULT_FPS,
     durationMs: seconds === undefined ? undefined : seconds * 1000,
     bundleDirectory: bundle === undefined ? undefined : resolve(folder, bundle),
-    consumerCount: whole('--consumers', values.consumers, CONSUMERS_MAX) ?? 1,
+    consumerCount: whole('--consumers', values.consumers, 1, CONSUMERS_MAX) ?? 1,
   };
 }
 
@@ -93,24 +96,6 @@ function checkSource(source: string, folder: string): string {
   if (!existsSync(path)) throw wrong(`--source ${source}: there is no file ${path}.`);
   if (!statSync(path).isFile()) throw wrong(`--source ${source}: ${path} is no file.`);
   return path;
-}
-
-function whole(name: string, text: string | undefined, max: number): number | undefined {
-  const value = number(name, text, 1, max);
-  if (value === undefined || Number.isInteger(value)) return value;
-  throw wrong(`${name} must be a whole number, but is "${text}".`);
-}
-
-function number(
-  name: string,
-  text: string | undefined,
-  min: number,
-  max: number,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (value >= min && value <= max) return value;
-  throw wrong(`${name} must be a number from ${min} to ${max}, but is "${text}".`);
 }
 
 function wrong(message: string): HalfsightError {

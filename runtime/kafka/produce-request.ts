@@ -1,5 +1,5 @@
 import { assert } from '../assert.ts';
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '../crc.ts';
 
 /**
  * A produce request, versions 3 to 7, byte for byte as kafkajs writes it but in one pass. kafkajs

@@ -4,14 +4,12 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import type { BackfillSummary } from '#consumers/jobs/backfill.ts';
 import { allSpecs } from '#infra/topics/create.ts';
-import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { type FrameIdentity, frameId } from '#schemas/frame.ts';
+import { frameId } from '#schemas/frame.ts';
 import { TASKS } from '#schemas/result.ts';
 import { backfillTopics, topicTable } from '#schemas/topics.ts';
-import { tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
-import { CAMERAS } from './frame-writer.ts';
+import { writeFrames } from './frame-writer.ts';
 import {
   countResults,
   openBroker,
@@ -55,29 +53,6 @@ function startBackfill(addresses: readonly string[], prefix: string, args: reado
 
 function lastLine(out: string): BackfillSummary {
   return JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as BackfillSummary;
-}
-
-/** Frames `from` to `to` of every camera. */
-async function writeFrames(broker: Broker, topic: string, from: number, to: number) {
-  const tiny = await tinyFrames();
-  const producer = await broker.openProducer();
-  const written: FrameIdentity[] = [];
-  for (let sequence = from; sequence < to; sequence++) {
-    const frames = CAMERAS.map((cameraId) =>
-      tiny.frame(sequence, { cameraId }, 64 + (sequence % 16) * 8),
-    );
-    await producer.send(
-      frames.map((frame) => ({
-        topic,
-        key: frame.cameraId,
-        value: tiny.record(sequence, frame),
-        headers: { 'frame-id': frameId(frame) },
-      })),
-    );
-    written.push(...frames);
-  }
-  await producer.close();
-  return written;
 }
 
 const nowMs = () => Math.floor(systemClock.nowUs() / 1000);

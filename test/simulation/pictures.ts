@@ -1,7 +1,6 @@
-import { parseContainer } from '#codec/bitstream.ts';
-import { writeContainer } from '#codec/container-v2.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Random } from '#runtime/random.ts';
+import { garbled } from '#test/fixtures/garbled-bitstream.ts';
 import type { TinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import type { Nature } from './truth.ts';
 
@@ -61,14 +60,4 @@ export class Bitstreams {
     corrupt[last] = (corrupt[last] ?? 0) ^ 1;
     return corrupt;
   }
-}
-
-/** Every checksum of it is right; only its symbols do not end where its bytes do. */
-function garbled(bitstream: Uint8Array): Uint8Array {
-  const container = parseContainer(bitstream);
-  const chunks = container.chunks.map((chunk) => ({
-    ...chunk,
-    payload: Uint8Array.of(...chunk.payload, 0, 0, 0, 0),
-  }));
-  return writeContainer({ ...container, chunks });
 }

@@ -1,4 +1,4 @@
-import type { Interval } from '#consumers/inference/engine-protocol.ts';
+import { intervalMs } from '#consumers/inference/engine-protocol.ts';
 import type { Bundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -84,15 +84,11 @@ async function timeOnce(
     decodeMs += clock.monotonicMs() - startMs;
     const { decode, body, heads } = await engines.of(run).run({ frames: [frame] });
     wallMs += clock.monotonicMs() - startMs;
-    decodeMs += msOf(decode);
-    bodyMs += msOf(body);
-    for (const head of heads) headsMs += msOf(head);
+    decodeMs += intervalMs(decode);
+    bodyMs += intervalMs(body);
+    for (const head of heads) headsMs += intervalMs(head);
   }
   return { decodeMs, bodyMs, headsMs, totalMs: decodeMs + bodyMs + headsMs, wallMs };
-}
-
-function msOf({ startUs, endUs }: Interval): number {
-  return (endUs - startUs) / 1000;
 }
 
 function summaryOf(

@@ -1,8 +1,8 @@
-import type { Broker, Consumer, IncomingRecord } from '#runtime/broker.ts';
-import { systemClock } from '#runtime/clock.ts';
+import type { Broker, IncomingRecord } from '#runtime/broker.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { decodeResult, type Task } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
+import { RecordWatch } from '../instruments/record-watch.ts';
 import type { FrameTimes } from './stage-ages.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { FrameTimes } from './stage-ages.ts';
  * so that the time on the way to the broker is told from the time behind it.
  */
 export class FrameWatch {
-  readonly #consumer: Consumer;
+  readonly #watch: RecordWatch;
   readonly #topics: TopicTable;
   readonly #framing: Framing;
   readonly #task: Task;
@@ -22,27 +22,16 @@ export class FrameWatch {
     this.#topics = topics;
     this.#framing = framing;
     this.#task = task;
-    this.#consumer = broker.openConsumer({
+    this.#watch = new RecordWatch({
+      broker,
       groupId: `${topics.frames.name}-watch`,
       topics: [topics.frames.name, topics.results[task].name],
-      from: 'latest',
-      readCommitted: true,
-      commit: 'none',
+      onRecord: (record, receivedUs) => this.#take(record, receivedUs),
     });
   }
 
-  async start(): Promise<void> {
-    await this.#consumer.start({
-      onAssigned: () => undefined,
-      onRevoked: () => undefined,
-      onRecords: (records) => {
-        const receivedUs = systemClock.nowUs();
-        for (const record of records) this.#take(record, receivedUs);
-      },
-      onFailed: (error) => {
-        throw error;
-      },
-    });
+  start(): Promise<void> {
+    return this.#watch.start();
   }
 
   /** Results so far, since `forget`. */
@@ -69,7 +58,7 @@ export class FrameWatch {
   }
 
   stop(): Promise<void> {
-    return this.#consumer.stop();
+    return this.#watch.stop();
   }
 
   #take(record: IncomingRecord, receivedUs: number): void {

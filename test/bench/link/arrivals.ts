@@ -1,10 +1,11 @@
 import { defined } from '#runtime/assert.ts';
-import type { Broker, Consumer, IncomingRecord } from '#runtime/broker.ts';
+import type { Broker, IncomingRecord } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { decodeFrame } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { decodeResult, type Task } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
+import { RecordWatch } from '../instruments/record-watch.ts';
 
 /** Something about one picture that has come to the reader. Microseconds since the Unix epoch. */
 export interface Arrival {
@@ -27,7 +28,7 @@ export interface ArrivalsOptions {
 /** A read-committed reader of the frames of all contenders, and of the results of one. */
 export class Arrivals {
   readonly #options: ArrivalsOptions;
-  readonly #consumer: Consumer;
+  readonly #watch: RecordWatch;
   #byTopic = new Map<string, Arrival[]>();
   readonly #newest = new Map<string, Arrival>();
   #sinceUs = 0;
@@ -35,27 +36,16 @@ export class Arrivals {
   constructor(options: ArrivalsOptions) {
     this.#options = options;
     const { broker, tables, analysed, task } = options;
-    this.#consumer = broker.openConsumer({
+    this.#watch = new RecordWatch({
+      broker,
       groupId: 'link-reader',
       topics: [...tables.map(({ frames }) => frames.name), analysed.results[task].name],
-      from: 'latest',
-      readCommitted: true,
-      commit: 'none',
+      onRecord: (record, receivedUs) => this.#take(record, receivedUs),
     });
   }
 
-  async start(): Promise<void> {
-    await this.#consumer.start({
-      onAssigned: () => undefined,
-      onRevoked: () => undefined,
-      onRecords: (records) => {
-        const receivedUs = systemClock.nowUs();
-        for (const record of records) this.#take(record, receivedUs);
-      },
-      onFailed: (error) => {
-        throw error;
-      },
-    });
+  start(): Promise<void> {
+    return this.#watch.start();
   }
 
   /** Forgets, and leaves out what was captured before now: an earlier camera's, coming late. */
@@ -92,7 +82,9 @@ export class Arrivals {
       : decodeFrame(value, framing);
     if (captureTimeUs < this.#sinceUs) return;
     const arrival = { captureUs: captureTimeUs, receivedUs, valueBytes: value?.length ?? 0 };
-    this.#byTopic.set(topic, [...(this.#byTopic.get(topic) ?? []), arrival]);
+    const arrivals = this.#byTopic.get(topic);
+    if (arrivals === undefined) this.#byTopic.set(topic, [arrival]);
+    else arrivals.push(arrival);
     this.#newest.set(topic, arrival);
   }
 }

@@ -11,9 +11,9 @@ import {
   parseContainer,
 } from '#codec/bitstream.ts';
 import { writeContainer } from '#codec/container-v2.ts';
-import { crc32 } from '#codec/crc32.ts';
 import type { Latent } from '#codec/latent.ts';
 import { type CodingTables, createTables, shortHash, type TablesJson } from '#codec/tables.ts';
+import { crc32 } from '#runtime/crc.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { tableWithSymbols } from './arbitraries.ts';

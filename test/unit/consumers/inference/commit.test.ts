@@ -2,13 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { Committer, SettledPrefix } from '#consumers/inference/commit.ts';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import { Delivery } from '#consumers/inference/delivery.ts';
-import { Lane } from '#consumers/inference/lane.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
-import { FakeTransactor, outcome, record, records, settled } from './fakes.ts';
+import { FakeTransactor, newLane, outcome, record, records, settled } from './fakes.ts';
 
 function deliveries(count: number): Delivery[] {
   return records(0, count).map((item) => new Delivery(item, 0, () => undefined));
@@ -87,14 +86,7 @@ async function setUp(position: number | undefined = undefined) {
     telemetry,
     onFailed: (error) => void failures.push(error),
   });
-  const lane = new Lane({
-    partition: 0,
-    generation: 1,
-    memory: new FrameMemory(),
-    telemetry,
-    nowUs: () => clock.nowUs(),
-    onChange: () => undefined,
-  });
+  const lane = newLane({ telemetry, nowUs: () => clock.nowUs() });
   committer.serve(lane);
   await settled();
   transactor.acquires[0]?.resolve(position);
@@ -316,14 +308,7 @@ describe('the end of a lane', () => {
       telemetry,
       onFailed: () => undefined,
     });
-    const lane = new Lane({
-      partition: 0,
-      generation: 1,
-      memory: new FrameMemory(),
-      telemetry,
-      nowUs: () => 0,
-      onChange: () => undefined,
-    });
+    const lane = newLane({ telemetry });
     committer.serve(lane);
     await settled();
     lane.drop();
@@ -369,14 +354,7 @@ describe('the memory of processed frames', () => {
   it('comes from the note of whoever had the partition before', async () => {
     const { lane } = await setUp();
     expect(lane.admit(frame)).toBe(true);
-    const fresh = new Lane({
-      partition: 0,
-      generation: 2,
-      memory: new FrameMemory(),
-      telemetry: new Telemetry(),
-      nowUs: () => 0,
-      onChange: () => undefined,
-    });
+    const fresh = newLane({ generation: 2 });
     fresh.open(1, FrameMemory.fromNote('1 cam-1 3'));
     expect(fresh.admit(frame)).toBe(false);
     expect(fresh.admit({ ...frame, sequence: 4 })).toBe(true);

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseContainer } from '#codec/bitstream.ts';
 import { writeContainer } from '#codec/container-v2.ts';
 import { shortHash } from '#codec/tables.ts';
 import { Engine } from '#consumers/inference/engine.ts';
@@ -17,6 +16,7 @@ import { loadBundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
+import { garbled } from '#test/fixtures/garbled-bitstream.ts';
 import { TINY_BUNDLE, tinyCases } from '#test/unit/models/tiny.ts';
 
 /** The real process with real sessions, on the tiny bundle. */
@@ -145,7 +145,7 @@ describe('the engine process', () => {
   });
 
   it.each([
-    ['cannot be decoded', 'bitstream-malformed', withBytesTooMany],
+    ['cannot be decoded', 'bitstream-malformed', garbled],
     ['is no bitstream', 'bitstream-malformed', () => Uint8Array.of(1, 2, 3)],
   ])('says which frame %s; its companions lose nothing', async (_, code, change) => {
     const { engine, channels } = createEngine();
@@ -189,12 +189,3 @@ describe('the engine process', () => {
     expect(exits).toEqual(['exit code 0']);
   });
 });
-
-function withBytesTooMany(bitstream: Uint8Array): Uint8Array {
-  const container = parseContainer(bitstream);
-  const chunks = container.chunks.map((chunk) => ({
-    ...chunk,
-    payload: Uint8Array.of(...chunk.payload, 0, 0, 0, 0),
-  }));
-  return writeContainer({ ...container, chunks });
-}

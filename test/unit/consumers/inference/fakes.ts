@@ -1,5 +1,8 @@
+import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import { Delivery, type Outcome } from '#consumers/inference/delivery.ts';
+import { Lane, type LaneOptions } from '#consumers/inference/lane.ts';
 import type { ParsedFrame } from '#consumers/inference/parsed-frame.ts';
+import { Telemetry } from '#consumers/inference/telemetry.ts';
 import type { IncomingRecord, OutgoingRecord, Transactor } from '#runtime/broker.ts';
 import { settle } from '#test/fixtures/manual-clock.ts';
 
@@ -20,6 +23,19 @@ export function record(offset: number, changes: Partial<IncomingRecord> = {}): I
 
 export function records(from: number, count: number, partition = 0): IncomingRecord[] {
   return Array.from({ length: count }, (_, index) => record(from + index, { partition }));
+}
+
+/** As fetch makes it; not yet open. */
+export function newLane(changes: Partial<LaneOptions> = {}): Lane {
+  return new Lane({
+    partition: 0,
+    generation: 1,
+    memory: new FrameMemory(),
+    telemetry: new Telemetry(),
+    nowUs: () => 0,
+    onChange: () => undefined,
+    ...changes,
+  });
 }
 
 /** An outcome that writes one record of `bytes` to each topic. */

@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import type { Delivery, Outcome } from '#consumers/inference/delivery.ts';
-import { Lane } from '#consumers/inference/lane.ts';
-import { Telemetry } from '#consumers/inference/telemetry.ts';
+import type { Lane } from '#consumers/inference/lane.ts';
 import { defined } from '#runtime/assert.ts';
-import { record } from './fakes.ts';
+import { newLane, record } from './fakes.ts';
 
 const FRAME = { cameraId: 'cam-1', epoch: 1, sequence: 3 };
 
 function openLane(): Lane {
-  const lane = new Lane({
-    partition: 0,
-    generation: 1,
-    memory: new FrameMemory(),
-    telemetry: new Telemetry(),
-    nowUs: () => 0,
-    onChange: () => undefined,
-  });
+  const lane = newLane();
   lane.open(undefined, undefined);
   return lane;
 }

@@ -1,7 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import type { Delivery } from '#consumers/inference/delivery.ts';
-import { Lane } from '#consumers/inference/lane.ts';
 import { parseDelivery, type Select } from '#consumers/inference/parse.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { defined } from '#runtime/assert.ts';
@@ -11,7 +9,7 @@ import { silentLogger } from '#runtime/log.ts';
 import { noTracer } from '#runtime/trace.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
-import { outcome, record, settled } from './fakes.ts';
+import { newLane, outcome, record, settled } from './fakes.ts';
 import { EPOCH, type TinyFrames, tinyFrames } from './tiny-frames.ts';
 
 let tiny: TinyFrames;
@@ -22,14 +20,7 @@ beforeAll(async () => {
 function setUp(framing: Framing = tiny.framing) {
   const clock = new ManualClock();
   const telemetry = new Telemetry();
-  const lane = new Lane({
-    partition: 0,
-    generation: 1,
-    memory: new FrameMemory(),
-    telemetry,
-    nowUs: () => clock.nowUs(),
-    onChange: () => undefined,
-  });
+  const lane = newLane({ telemetry, nowUs: () => clock.nowUs() });
   lane.open(undefined, undefined);
   const buried: string[] = [];
   const skipped: number[] = [];

@@ -1,8 +1,6 @@
 import { beforeAll, expect, it } from 'vitest';
 import { blankFrame } from '#consumers/inference/decode.ts';
-import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import { inferBatch } from '#consumers/inference/infer.ts';
-import { Lane } from '#consumers/inference/lane.ts';
 import { parseDelivery } from '#consumers/inference/parse.ts';
 import type { ParsedFrame } from '#consumers/inference/parsed-frame.ts';
 import { resultsOutcome } from '#consumers/inference/publish.ts';
@@ -11,7 +9,7 @@ import { silentLogger } from '#runtime/log.ts';
 import type { SpanOptions, Tracer } from '#runtime/trace.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
-import { outcome, record } from './fakes.ts';
+import { newLane, outcome, record } from './fakes.ts';
 import { type TinyFrames, tinyFrames } from './tiny-frames.ts';
 
 let tiny: TinyFrames;
@@ -54,14 +52,7 @@ async function process(traceparents: readonly (string | undefined)[]) {
   const { spans, tracer } = recordingTracer();
   const clock = new ManualClock();
   const telemetry = new Telemetry();
-  const lane = new Lane({
-    partition: 0,
-    generation: 1,
-    memory: new FrameMemory(),
-    telemetry,
-    nowUs: () => clock.nowUs(),
-    onChange: () => undefined,
-  });
+  const lane = newLane({ telemetry, nowUs: () => clock.nowUs() });
   lane.open(undefined, undefined);
   const common = {
     deadLetter: () => outcome('dead'),

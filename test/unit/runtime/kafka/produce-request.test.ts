@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { crc32c } from '#runtime/kafka/crc32c.ts';
+import { crc32c } from '#runtime/crc.ts';
 import { encodeProduceRequest, type ProduceRequest } from '#runtime/kafka/produce-request.ts';
 
 /** Against kafkajs' own code, which nothing has replaced in this process. */
