@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+const oneByOne = { fileParallelism: false, testTimeout: 180_000, hookTimeout: 180_000 };
+
 /**
- * Three projects: `unit` runs files side by side; `integration` starts real Kafka, Redis and
- * ffmpeg, so its files run one after another: two brokers and a model on two cores would only time
- * out. `python` tests the programs that make bundles; run.ts runs it beside the others.
+ * Four projects: `unit` runs files side by side; `integration` uses real Kafka, Redis and ffmpeg,
+ * so its files run one after another: a model in each of them on two cores would only time out.
+ * `servers` are those that start, cut off and kill servers of their own, and mostly wait for them;
+ * `python` tests the programs that make bundles. run.ts runs these two beside the others.
  */
 export default defineConfig({
   test: {
@@ -23,11 +26,16 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/integration/*.test.ts'],
           globalSetup: ['test/integration/global-setup.ts'],
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          ...oneByOne,
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: ['test/integration/servers/*.test.ts'],
+          ...oneByOne,
         },
       },
       { test: { name: 'python', include: ['test/python/**/*.test.ts'], fileParallelism: false } },

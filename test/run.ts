@@ -8,18 +8,22 @@ import { join } from 'node:path';
  * vitest. The last line is `N passed, N failed` and nothing else; lint and types count as one check
  * each, and so does a vitest that ends without a report.
  *
- * The tests of the Python programs compute for minutes, and those on real servers mostly wait: so
- * they run beside one another, the former with a lower priority, and say everything at their end.
+ * The tests of the Python programs compute for minutes, those on real servers mostly wait: so they
+ * run beside one another, and those in the background say everything at their end.
  */
 const ROOT = join(import.meta.dirname, '..');
 const REPORTS = join(ROOT, '.halfsight');
-const NICE_OF_BACKGROUND = 10;
 
 let stopped = false;
 
 interface Counts {
   passed: number;
   failed: number;
+}
+
+/** A run that says everything at its end, with a niceness as Unix knows it. */
+interface Background {
+  readonly niceness: number;
 }
 
 interface Report extends Counts {
@@ -34,12 +38,12 @@ async function runCheck(
   title: string,
   command: string,
   args: readonly string[],
-  isBackground = false,
+  background?: Background,
 ): Promise<boolean> {
-  if (!isBackground) process.stdout.write(`\n# ${title}\n`);
-  const stdio = isBackground ? ('pipe' as const) : ('inherit' as const);
+  if (background === undefined) process.stdout.write(`\n# ${title}\n`);
+  const stdio = background === undefined ? ('inherit' as const) : ('pipe' as const);
   const child = spawn(command, args, { cwd: ROOT, stdio: ['inherit', stdio, stdio] });
-  const output = isBackground ? collect(child) : [];
+  const output = background === undefined ? [] : collect(child, background);
   const handOn = (signal: NodeJS.Signals) => {
     stopped = true;
     if (signal !== 'SIGINT') child.kill(signal);
@@ -54,18 +58,18 @@ async function runCheck(
     });
   });
   for (const signal of signals) process.off(signal, handOn);
-  if (isBackground) process.stdout.write(`\n# ${title}\n${output.join('')}`);
+  if (background !== undefined) process.stdout.write(`\n# ${title}\n${output.join('')}`);
   if (stopped) process.exit(1);
   return ok;
 }
 
-/** What it says, for later; it gets out of the way of the others. */
-function collect(child: ChildProcess): string[] {
+/** What it says, for later; it gets out of the way of the others as far as it is nice. */
+function collect(child: ChildProcess, { niceness }: Background): string[] {
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (data: Buffer) => output.push(data.toString()));
   }
-  if (child.pid !== undefined) setPriority(child.pid, NICE_OF_BACKGROUND);
+  if (child.pid !== undefined) setPriority(child.pid, niceness);
   return output;
 }
 
@@ -73,7 +77,7 @@ function collect(child: ChildProcess): string[] {
 async function runVitest(
   title: string,
   projects: readonly string[],
-  isBackground = false,
+  background?: Background,
 ): Promise<Report> {
   const file = join(REPORTS, `test-report-${projects.join('-')}.json`);
   rmSync(file, { force: true });
@@ -83,7 +87,7 @@ async function runVitest(
     ...projects.flatMap((project) => ['--project', project]),
     ...process.argv.slice(2),
   ];
-  const ok = await runCheck(title, 'vitest', args, isBackground);
+  const ok = await runCheck(title, 'vitest', args, background);
   const report = readReport(file);
   // Something failed outside of any test: a file that cannot be loaded, an unhandled rejection.
   return !ok && report.failed === 0 ? { ...report, failed: 1 } : report;
@@ -113,7 +117,8 @@ count(await runCheck('lint and format', 'biome', ['check', '--error-on-warnings'
 count(await runCheck('types', 'tsc', []));
 const reports = await Promise.all([
   runVitest('tests', ['unit', 'integration']),
-  runVitest('tests of the Python programs', ['python'], true),
+  runVitest('tests with servers of their own', ['servers'], { niceness: 0 }),
+  runVitest('tests of the Python programs', ['python'], { niceness: 10 }),
 ]);
 let skipped = 0;
 for (const report of reports) {

@@ -12,11 +12,11 @@ import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { createLogger } from '#runtime/log.ts';
 import { freshSeed } from '#runtime/random.ts';
-import { useStack } from './stack.ts';
+import { useStack } from '#test/integration/stack.ts';
 
 /** A stack whose users have passwords, certificates and ACLs, and everything that was ever said. */
 
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 
 export interface SecuredStack {
   readonly stack: () => LocalStack;

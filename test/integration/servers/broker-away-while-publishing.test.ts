@@ -9,8 +9,8 @@ import { silentLogger } from '#runtime/log.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
-import { checkBooks } from './camera-agent-process.ts';
-import { useStack } from './stack.ts';
+import { checkBooks } from '#test/integration/camera-agent-process.ts';
+import { useStack } from '#test/integration/stack.ts';
 
 const stack = useStack({ brokerCount: 1 });
 const AWAY_MS = 4_000;

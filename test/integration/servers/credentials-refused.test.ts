@@ -18,8 +18,8 @@ import {
 } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
+import { startInference, until } from '#test/integration/inference-process.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
-import { startInference, until } from './inference-process.ts';
 import { useSecuredStack } from './secured-stack.ts';
 
 /** In the order of a first day: nobody may do anything, ACLs are made, everything runs. */

@@ -4,7 +4,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { readTopic } from '#test/fixtures/read-topic.ts';
-import { useStack } from './stack.ts';
+import { useStack } from '#test/integration/stack.ts';
 
 const stack = useStack({ brokerCount: 3 });
 const topic = 'frames';

@@ -12,7 +12,7 @@ import { silentLogger } from '#runtime/log.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { wanted } from '#test/contract/registry.ts';
 import { NetworkProxy } from '#test/fixtures/network-proxy.ts';
-import { useStack } from './stack.ts';
+import { useStack } from '#test/integration/stack.ts';
 
 const stack = useStack({ brokerCount: 0 });
 let ends: (() => unknown)[] = [];

@@ -12,8 +12,8 @@ import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
 import { type Network, NetworkProxy } from '#test/fixtures/network-proxy.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
-import { checkBooks } from './camera-agent-process.ts';
-import { startTestStack } from './start-stack.ts';
+import { checkBooks } from '#test/integration/camera-agent-process.ts';
+import { startTestStack } from '#test/integration/start-stack.ts';
 
 /** The line between a camera agent and its broker; nothing else uses it. */
 

@@ -12,9 +12,9 @@ import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { balanceOf } from '#test/fixtures/balance-of.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
+import { startInference } from '#test/integration/inference-process.ts';
+import { useStack } from '#test/integration/stack.ts';
 import { judge } from '#test/referee/java.ts';
-import { startInference } from './inference-process.ts';
-import { useStack } from './stack.ts';
 
 /** Store and forward: frames of an outage wait on the agent's disk, also when that is killed. */
 

@@ -6,7 +6,7 @@ import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { wanted } from '#test/contract/registry.ts';
-import { useStack } from './stack.ts';
+import { useStack } from '#test/integration/stack.ts';
 
 /** The clock of Redis cannot be set here; what it remembers of it can, which is the same. */
 
