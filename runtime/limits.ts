@@ -35,7 +35,7 @@ export const LIMITS = {
   cameraIdLengthMax: 64,
 
   // ---- Camera agent ------------------------------------------------------------------------
-  camerasPerAgentMax: 256,
+  camerasPerAgentMax: 512,
   /** Frames a camera may hold before encoding. One: the newest frame wins. */
   framesWaitingPerCameraMax: 1,
   accumulatorLingerMs: 20,
