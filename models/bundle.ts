@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isShapeAllowed, type LatentShape } from '#codec/header.ts';
 import { type CodingTables, parseTables, shortHash } from '#codec/tables.ts';
 import { assert, defined } from '#runtime/assert.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { type Head, type Manifest, parseManifest } from './manifest.ts';
+import { type FolderKind, ManifestFolder } from './manifest-folder.ts';
 
 /** Encoder, tables, body and heads that belong together: checked, but not yet run. */
 export interface Bundle {
@@ -26,12 +25,21 @@ export interface Bundle {
   labels(head: Head): readonly string[];
 }
 
+const BUNDLE_FOLDER: FolderKind = {
+  manifest: 'bundle.json',
+  missing: 'bundle-missing',
+  invalid: 'bundle-invalid',
+  mismatch: 'bundle-digest-mismatch',
+  adviceIfMissing: 'A bundle is a folder with bundle.json and the files that it names.',
+  adviceIfMismatched: 'Fetch the bundle again.',
+};
+
 /**
  * Reads a bundle and checks every file of it against its digest. Throws `bundle-missing`,
  * `bundle-invalid` (naming the key) or `bundle-digest-mismatch` (naming the file).
  */
 export function loadBundle(directory: string): Promise<Bundle> {
-  return readBundle(directory, checkFiles);
+  return readBundle(directory, (folder, { files }) => folder.check(files));
 }
 
 /**
@@ -42,19 +50,18 @@ export function reloadBundle(directory: string): Promise<Bundle> {
   return readBundle(directory, async () => undefined);
 }
 
-async function checkFiles(directory: string, manifest: Manifest): Promise<void> {
-  const files = Object.keys(manifest.files);
-  await Promise.all(files.map((file) => checkFile(directory, manifest, file)));
-}
-
-async function readBundle(directory: string, check: typeof checkFiles): Promise<Bundle> {
-  const manifestBytes = await readMember(directory, 'bundle.json');
-  const manifest = parseManifest(parseJson('bundle.json', manifestBytes));
-  await check(directory, manifest);
+async function readBundle(
+  directory: string,
+  check: (folder: ManifestFolder, manifest: Manifest) => Promise<void>,
+): Promise<Bundle> {
+  const folder = new ManifestFolder(directory, BUNDLE_FOLDER);
+  const manifestBytes = await folder.read('bundle.json');
+  const manifest = parseManifest(folder.parse('bundle.json', manifestBytes));
+  await check(folder, manifest);
   const shape = latentShapeOf(manifest);
-  const tables = await loadTables(directory, manifest);
+  const tables = await loadTables(folder, manifest);
   const labels = new Map<string, readonly string[]>();
-  for (const head of manifest.heads) labels.set(head.task, await loadLabels(directory, head));
+  for (const head of manifest.heads) labels.set(head.task, await folder.readLabels(head.labels));
   const digestBytes = createHash('sha256').update(manifestBytes).digest();
   return {
     directory,
@@ -82,9 +89,9 @@ function latentShapeOf({ latent: { channels, height, width } }: Manifest): Laten
   );
 }
 
-async function loadTables(directory: string, manifest: Manifest): Promise<CodingTables[]> {
+async function loadTables(folder: ManifestFolder, manifest: Manifest): Promise<CodingTables[]> {
   const { file } = manifest.tables;
-  const tables = parseTables(parseJson(file, await readMember(directory, file)));
+  const tables = parseTables(folder.parse(file, await folder.read(file)));
   const { ratePoints, latent } = manifest;
   if (tables.length !== ratePoints.length) {
     const counts = `${tables.length} rate points, bundle.json ${ratePoints.length}`;
@@ -102,57 +109,4 @@ async function loadTables(directory: string, manifest: Manifest): Promise<Coding
     }
   });
   return tables;
-}
-
-async function loadLabels(directory: string, head: Head): Promise<readonly string[]> {
-  const labels = parseJson(head.labels, await readMember(directory, head.labels));
-  if (Array.isArray(labels) && labels.every((label) => typeof label === 'string')) return labels;
-  throw new HalfsightError('bundle-invalid', `${head.labels} is not a list of texts.`);
-}
-
-async function checkFile(directory: string, manifest: Manifest, file: string): Promise<void> {
-  const expected = defined(manifest.files[file], file);
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    for await (const chunk of createReadStream(join(directory, file))) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-  } catch (error) {
-    throw missing(directory, file, error);
-  }
-  const digest = hash.digest('hex');
-  if (digest === expected.sha256 && bytes === expected.bytes) return;
-  throw new HalfsightError(
-    'bundle-digest-mismatch',
-    `${join(directory, file)} is not the file that bundle.json names: ` +
-      `it has ${bytes} bytes and SHA-256 ${digest}, not ${expected.bytes} and ${expected.sha256}.`,
-    { advice: 'Fetch the bundle again.' },
-  );
-}
-
-async function readMember(directory: string, file: string): Promise<Buffer> {
-  try {
-    return await readFile(join(directory, file));
-  } catch (error) {
-    throw missing(directory, file, error);
-  }
-}
-
-function parseJson(file: string, bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    const message = `${file} is no JSON: ${(error as Error).message}.`;
-    throw new HalfsightError('bundle-invalid', message, { cause: error });
-  }
-}
-
-function missing(directory: string, file: string, cause: unknown): HalfsightError {
-  const message = `${join(directory, file)} cannot be read: ${(cause as Error).message}.`;
-  return new HalfsightError('bundle-missing', message, {
-    advice: 'A bundle is a folder with bundle.json and the files that it names.',
-    cause,
-  });
 }

@@ -1,4 +1,4 @@
-import { HalfsightError } from '#runtime/errors.ts';
+import { Section } from './section.ts';
 
 /** `bundle.json`: what a bundle is and which files it has. Needs no ONNX Runtime. */
 export interface Manifest {
@@ -17,8 +17,13 @@ export interface Manifest {
   readonly body: BodySpec;
   readonly heads: readonly Head[];
   /** Every file of the bundle but bundle.json. */
-  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+  readonly files: FileDigests;
 }
+
+/** By name of the file. */
+export type FileDigests = Readonly<
+  Record<string, { readonly sha256: string; readonly bytes: number }>
+>;
 
 /** uint8 RGB, rows from the top; the picture is scaled to fit and the rest is filled. */
 export interface InputSpec {
@@ -108,7 +113,7 @@ const LATENT_CELLS_LESS_MAX = 4;
 
 /** Throws `bundle-invalid` naming the key that is wrong. Keys that it does not know are ignored. */
 export function parseManifest(json: unknown): Manifest {
-  const root = new Section(json, '');
+  const root = new Section(json, 'bundle.json', 'bundle-invalid');
   const format = root.text('format');
   if (format !== FORMAT) root.refuse('format', `"${format}", and this program reads "${FORMAT}"`);
   const input = parseInput(root.section('input'));
@@ -211,7 +216,7 @@ function parseBody(section: Section): BodySpec {
   };
 }
 
-function parseHead(section: Section): Head {
+export function parseHead(section: Section): Head {
   const base: HeadBase = {
     version: section.text('version'),
     file: section.file('file'),
@@ -252,7 +257,7 @@ function parseHead(section: Section): Head {
   }
 }
 
-function parseFiles(section: Section): Manifest['files'] {
+export function parseFiles(section: Section): FileDigests {
   const entries = section.keys().map((name) => {
     section.checkFileName(name, name);
     const entry = section.section(name);
@@ -283,109 +288,4 @@ function checkReferences(root: Section, manifest: Manifest): void {
       root.refuse(`${key}.inputs`, `with "${name}", which the body does not make`);
     }
   });
-}
-
-/** An object of the manifest that knows its path, so that every error names the key. */
-class Section {
-  readonly #values: Readonly<Record<string, unknown>>;
-  readonly #path: string;
-
-  constructor(json: unknown, path: string) {
-    this.#path = path;
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-      throw invalid(`${path === '' ? 'it' : path} is ${show(json)}, not an object`);
-    }
-    this.#values = json as Readonly<Record<string, unknown>>;
-  }
-
-  keys(): string[] {
-    return Object.keys(this.#values);
-  }
-
-  has(key: string): boolean {
-    return this.#values[key] !== undefined;
-  }
-
-  section(key: string): Section {
-    return new Section(this.#values[key], this.#name(key));
-  }
-
-  sections(key: string): Section[] {
-    return this.#list(key).map((item, index) => new Section(item, `${this.#name(key)}[${index}]`));
-  }
-
-  text(key: string): string {
-    const value = this.#values[key];
-    if (typeof value === 'string' && value !== '') return value;
-    return this.refuse(key, `${show(value)}, not a text`);
-  }
-
-  texts(key: string): string[] {
-    const list = this.#list(key);
-    if (list.every((item) => typeof item === 'string') && list.length > 0) return list as string[];
-    return this.refuse(key, 'not a list of texts');
-  }
-
-  number(key: string, min: number, max: number): number {
-    const value = this.#values[key];
-    if (typeof value === 'number' && value >= min && value <= max) return value;
-    return this.refuse(key, `${show(value)}, not a number from ${min} to ${max}`);
-  }
-
-  integer(key: string, min: number, max: number): number {
-    const value = this.number(key, min, max);
-    return Number.isInteger(value) ? value : this.refuse(key, `${value}, not a whole number`);
-  }
-
-  integers(key: string, count: number, max: number): number[] {
-    const list = this.#list(key);
-    const good = (item: unknown) =>
-      Number.isInteger(item) && Number(item) >= 0 && Number(item) <= max;
-    if (list.length === count && list.every(good)) return list as number[];
-    return this.refuse(key, `not a list of ${count} whole numbers from 0 to ${max}`);
-  }
-
-  digest(key: string): string {
-    const value = this.text(key);
-    if (/^[0-9a-f]{64}$/.test(value)) return value;
-    return this.refuse(key, `"${value}", not a SHA-256 in 64 hex digits`);
-  }
-
-  file(key: string): string {
-    const value = this.text(key);
-    this.checkFileName(key, value);
-    return value;
-  }
-
-  /** A plain name: no bundle may reach outside its folder. */
-  checkFileName(key: string, name: string): void {
-    if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) return;
-    this.refuse(key, `"${name}", not the name of a file in the bundle's folder`);
-  }
-
-  constant(key: string, only: string): void {
-    const value = this.#values[key];
-    if (value !== only) this.refuse(key, `${show(value)}, and this program reads only "${only}"`);
-  }
-
-  refuse(key: string, what: string): never {
-    throw invalid(`${this.#name(key)} is ${what}`);
-  }
-
-  #list(key: string): unknown[] {
-    const value = this.#values[key];
-    return Array.isArray(value) ? value : this.refuse(key, `${show(value)}, not a list`);
-  }
-
-  #name(key: string): string {
-    return this.#path === '' ? key : `${this.#path}.${key}`;
-  }
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 80);
-}
-
-function invalid(what: string): HalfsightError {
-  return new HalfsightError('bundle-invalid', `bundle.json: ${what}.`);
 }

@@ -48,13 +48,27 @@ export interface TopicDifference {
   readonly action: 'created' | 'altered' | 'manual';
 }
 
+/** Where the broker has put the first record of a request for one partition. */
+export interface AppendedAt {
+  readonly topic: string;
+  readonly partition: number;
+  readonly baseOffset: number;
+}
+
 /**
  * An idempotent producer, acks=all. `send` resolves when every record is acknowledged; it rejects
  * with `publish-failed` when the broker stayed away, in which case none, some or all were written.
  * Records of one key keep the order of the `send` calls, also when calls overlap.
  */
 export interface Producer {
-  send(records: readonly OutgoingRecord[]): Promise<void>;
+  /**
+   * `onAppended` is called before it resolves: for each partition, and each request that it took;
+   * not where the broker recognised a repetition and no longer knew where the first one is.
+   */
+  send(
+    records: readonly OutgoingRecord[],
+    onAppended?: (appended: AppendedAt) => void,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -17,6 +17,16 @@ export const ERRORS = {
   'bundle-digest-mismatch': { retry: false },
   'execution-provider-missing': { retry: false },
 
+  // Heads that came after their bundle.
+  'head-missing': { retry: false },
+  'head-invalid': { retry: false },
+  'head-digest-mismatch': { retry: false },
+  /** It was made for another body. */
+  'head-foreign': { retry: false },
+  /** It took too long for a batch that it was tried on. */
+  'head-too-slow': { retry: false },
+  'head-conflict': { retry: false },
+
   // Bitstreams: each of these is also a dead-letter reason.
   'bitstream-truncated': { retry: false },
   'bitstream-version-unknown': { retry: false },
@@ -70,8 +80,20 @@ export const ERRORS = {
   'camera-missing': { retry: false },
   'camera-leaving': { retry: true },
 
+  // Jobs.
+  'queue-unavailable': { retry: true },
+  'queue-refused': { retry: false },
+  'queue-full': { retry: false },
+  'job-missing': { retry: false },
+  /** It is in another state, or has another order, than the call needs. */
+  'job-conflict': { retry: false },
+
   // Subscribers.
   'handler-failed': { retry: false },
+
+  // What a command or a job writes.
+  'file-unwritable': { retry: false },
+  'webhook-failed': { retry: true },
 
   // Processes.
   'child-failed': { retry: false },

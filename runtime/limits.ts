@@ -63,6 +63,8 @@ export const LIMITS = {
   encoderRestartDelayMsMin: 100,
   encoderRestartDelayMsMax: 5_000,
   framesPerSecondMax: 60,
+  /** The thread of the sources hands images over at most so often, those of all cameras at once. */
+  handOverIntervalMs: 20,
   /** How long a stopping agent goes on encoding, then publishing, then telling the final counts. */
   encodeDrainTimeoutMs: 4_000,
   publishDrainTimeoutMs: 8_000,
@@ -81,6 +83,16 @@ export const LIMITS = {
   sourceComplaintIntervalMs: 5_000,
   statusIntervalMs: 1_000,
   telemetryIntervalMs: 10_000,
+
+  // ---- Rate control of the camera agent; its law's own are in producers/camera/rate/law.ts -----
+  /** Bytes of a bitstream, unless settings say otherwise: more than noise has at a fine rate. */
+  bitstreamBytesMaxDefault: 64 * 1024,
+  bitstreamBytesMaxMin: 100,
+  /** What is left of a frame record for all but its bitstream. */
+  frameRecordAroundBytesMax: 4 * 1024,
+  /** Bytes a second of one camera that a budget may say. */
+  rateBudgetBytesMin: 100,
+  rateBudgetBytesMax: 100_000_000,
 
   // ---- Every process --------------------------------------------------------------------------
   /** Half of V8's young generation, and all of its old one. */
@@ -113,6 +125,32 @@ export const LIMITS = {
   /** Each camera's live status is told once in so many beats. */
   fleetLiveBeats: 5,
 
+  // ---- Control API -----------------------------------------------------------------------------
+  /** Body of one request. */
+  controlBodyBytesMax: 64 * 1024,
+  /** Of one client, by its address, in `controlRateWindowMs`; a script waits and goes on. */
+  controlRequestsMax: 500,
+  controlRateWindowMs: 5_000,
+  controlConnectionsMax: 256,
+  /** A client has so long to send a whole request, and so often that is looked at. */
+  controlRequestTimeoutMs: 10_000,
+  controlRequestCheckMs: 1_000,
+  /** An idle connection is closed after so long. */
+  controlKeepAliveMs: 5_000,
+  /** Mistakes of one request that are told. */
+  controlMistakesMax: 20,
+  /** Cameras on one page, unless the client says otherwise; and at most. */
+  controlPageDefault: 100,
+  controlPageMax: 1_000,
+  /** How often Redis is asked whether it is there, however often the API is. */
+  controlReadyIntervalMs: 1_000,
+  /** What Retry-After says while something is away. */
+  controlRetryAfterMs: 2_000,
+  /** Attempts of one change whose client did not say which version it means. */
+  controlChangeTriesMax: 5,
+  /** One answer that is read from Kafka to its end. */
+  controlReadTimeoutMs: 30_000,
+
   // ---- Inference consumer --------------------------------------------------------------------
   /** Fetched record bytes not yet settled, all partitions of one process. */
   consumerBytesInFlightMax: 64 * 1024 * 1024,
@@ -142,8 +180,9 @@ export const LIMITS = {
   fencedGraceMs: 3_000,
   deadLetterHeadersBytesMax: 32 * 1024,
   inferenceTimeoutMs: 60_000,
+  engineOpenTimeoutMs: 120_000,
   /** TensorRT builds its engines when a session is first run; that takes minutes. */
-  engineOpenTimeoutMs: 600_000,
+  engineBuildTimeoutMs: 600_000,
   engineRestartDelayMsMin: 250,
   engineRestartDelayMsMax: 10_000,
   /** Failures in a row, of a start or of a known-good frame, after which the process gives up. */
@@ -154,6 +193,27 @@ export const LIMITS = {
   detectionsPerFrameMax: 100,
   /** Under overload a head is left out, or taken back, at most so often. */
   overloadRestMs: 2_000,
+
+  // ---- Heads that come after their bundle ------------------------------------------------------
+  /** How often a consumer looks what the folder of heads says. */
+  headPollIntervalMs: 2_000,
+  /** A refused head is tried again when it changes, or after so long, then twice that, ... */
+  headRetryMsMin: 60_000,
+  headRetryMsMax: 3_600_000,
+  /** All files of one head. */
+  headBytesMax: 512 * 1024 * 1024,
+  /** The newest batches, that a head which is to be live is tried on before. */
+  headTrialBatches: 2,
+  /** Longest time of a head for one of them; no camera should wait for it so long. */
+  headTrialMsMax: 10_000,
+  /** A frame that waited longer in the consumer says that there is no time to spare for shadows. */
+  shadowWaitMsMax: 500,
+  /** One batch of the heads in shadow. Live batches wait for it, so a stall must end soon. */
+  shadowTimeoutMs: 5_000,
+  /** Ends in a row of the engine process while shadows ran, after which it goes on without them. */
+  shadowFailuresMax: 2,
+  /** How often a consumer tells how its shadows compare. */
+  shadowReportIntervalMs: 5_000,
 
   // ---- Backfill --------------------------------------------------------------------------------
   /** How often a backfill looks how far it is, and tells. */
@@ -172,12 +232,99 @@ export const LIMITS = {
   /** How often another worker may come between while a range is fixed. */
   backfillFixTriesMax: 10,
 
+  // ---- Jobs ------------------------------------------------------------------------------------
+  /** Of one worker. Two would be no faster, and live consumers want the machine as well. */
+  jobsAtOnce: 1,
+  /** Jobs that wait, are paused or wait to be tried again; one more is refused. */
+  jobsUnfinishedMax: 1_000,
+  /** Jobs that are over are kept so many and so long, done ones and others each. */
+  jobsOverMax: 500,
+  jobsOverKeptMs: 14 * 24 * 3_600_000,
+  /** JSON of what one job is to do. */
+  jobOrderBytesMax: 16 * 1024,
+  /** One call of the queue: a connection, or an answer. */
+  jobQueueTimeoutMs: 3_000,
+  jobQueueRetryDelayMsMax: 2_000,
+  /** How often a worker looks whether its job is to be paused or cancelled. */
+  jobWishIntervalMs: 1_000,
+  /** A paused job is looked at so often, in case a word about it was lost. */
+  jobPausedLookMs: 60_000,
+  /** A job's progress is written at most so often. */
+  jobProgressIntervalMs: 1_000,
+  /** A worker that Redis has not heard of for so long has lost its job. */
+  jobLockMs: 10_000,
+  /** How often workers look for lost jobs. */
+  jobLostLookMs: 2_500,
+  /** A job that was lost more often is taken for what kills its workers, and fails. */
+  jobLostTimesMax: 20,
+  /** Tries of a job that fails for a reason which may pass, with doubling pauses: 10 min in all. */
+  jobTriesMax: 8,
+  jobRetryDelayMsMin: 5_000,
+  /** How long a worker that stops waits for its job to let go; then the job counts as lost. */
+  jobLetGoTimeoutMs: 15_000,
+  /** And then for Redis, to give it back. */
+  jobGiveBackTimeoutMs: 2_000,
+  /** Redis keeps so many of the queue's events. */
+  jobEventsMax: 1_000,
+  /** Jobs are held while a frame that is so old waits for a live consumer, ... */
+  liveLagMaxMs: 2_000,
+  /** ... until none is older than this. */
+  liveLagResumeMs: 1_000,
+
   // ---- Subscriber ------------------------------------------------------------------------------
   handlerAttemptsMax: 6,
   handlerRetryDelayMsMin: 200,
   handlerRetryDelayMsMax: 5_000,
   /** When nothing has come for so long, a reader that wants the end of a topic has reached it. */
   readerQuietMs: 5_000,
+
+  // ---- Exports ---------------------------------------------------------------------------------
+  /** What is collected before it is written to a file. */
+  fileBufferBytes: 1024 * 1024,
+  /** Of Parquet: what is held in memory before it is encoded. */
+  rowGroupRowsMax: 20_000,
+  rowGroupTextLengthMax: 16 * 1024 * 1024,
+  exportProgressIntervalMs: 1_000,
+
+  // ---- Jobs that are added again and again -----------------------------------------------------
+  jobEveryMsMin: 60_000,
+  jobEveryMsMax: 31 * 24 * 3_600_000,
+
+  // ---- Webhooks --------------------------------------------------------------------------------
+  webhooksMax: 64,
+  /** Of one event; larger ones are counted and not sent. Masks are the largest: see the result. */
+  webhookBodyBytesMax: 1024 * 1024,
+  /** What is read of an answer. */
+  webhookAnswerBytesMax: 4 * 1024,
+  /** Events of one hook and worker in Redis. Beyond, it reads no more: Kafka keeps the rest. */
+  webhookQueueEventsMax: 256,
+  /** Delivered events whose ids are kept in Redis: what is read again is not sent again. */
+  webhookRememberedMax: 5_000,
+  /** How often a full queue is looked at. */
+  webhookFullLookMs: 250,
+  webhookParallelMax: 64,
+  webhookTimeoutMsDefault: 10_000,
+  webhookTimeoutMsMax: 30_000,
+  webhookRetryDelayMsMin: 500,
+  webhookRetryDelayMsMax: 300_000,
+  /** How often a resting hook's worker looks whether the rest was ended. */
+  webhookLookMs: 1_000,
+  /** A hook that has failed so often in a row, and for its time, is parked. */
+  webhookParkFailuresMin: 5,
+  webhookParkAfterMsDefault: 3_600_000,
+  webhookParkAfterMsMax: 7 * 24 * 3_600_000,
+  /** An event that was refused as wrong in itself so often is set aside. */
+  webhookRefusalsMax: 8,
+  /** Of those that were set aside, the newest are kept to be tried again. */
+  webhookRefusedKeptMax: 1_000,
+  /** Between one and two of these after its worker has died, an event is sent again. */
+  webhookLockMs: 10_000,
+  /** How long what Redis or Kafka cannot do now is waited for before the next try. */
+  webhookWaitMs: 1_000,
+  /** How often it is looked whether Kafka deletes results that a hook has not read. */
+  webhookDeletedLookMs: 60_000,
+  /** How long a stopping worker waits for answers. */
+  webhookDrainTimeoutMs: 12_000,
 
   // ---- Kafka ---------------------------------------------------------------------------------
   fetchWaitMsMax: 50,
@@ -187,6 +334,8 @@ export const LIMITS = {
   heartbeatIntervalMs: 1_000,
   rebalanceTimeoutMs: 30_000,
   requestTimeoutMs: 10_000,
+  /** How often a connection looks for answers that are overdue. */
+  requestTimeoutCheckMs: 1_000,
   connectionTimeoutMs: 3_000,
   schemaRegistryTimeoutMs: 5_000,
   transactionRetryDelayMsMin: 5,
@@ -239,6 +388,15 @@ export const LIMITS = {
 
 assert(LIMITS.latentChannelsMax <= LIMITS.tablesPerSetMax, 'each channel has a table');
 assert(
+  10 * LIMITS.requestTimeoutCheckMs <= LIMITS.requestTimeoutMs,
+  'an answer must be missed soon after its time',
+);
+assert(
+  (LIMITS.handOverIntervalMs * LIMITS.framesPerSecondMax) / 1000 <=
+    LIMITS.framesWaitingPerSourceMax,
+  'what the fastest camera gives until the next hand-over must be allowed to wait',
+);
+assert(
   2 * (36 * LIMITS.tableEntriesPerSetMax + (4096 + 256) * LIMITS.tablesPerSetMax) <=
     LIMITS.coderTableBytesMax,
   'two sets of tables, which decode side by side, must fit: 36 bytes an entry, 4 KiB a table',
@@ -273,6 +431,10 @@ assert(
 assert(
   LIMITS.spoolLingerMs < LIMITS.spoolAfterMs && LIMITS.spoolAfterMs < LIMITS.publishDrainTimeoutMs,
   'a stopping agent must have time to store what it could not publish',
+);
+assert(
+  LIMITS.bitstreamBytesMaxDefault + LIMITS.frameRecordAroundBytesMax <= LIMITS.frameRecordBytesMax,
+  'a bitstream that is not too large must fit in a record',
 );
 assert(
   LIMITS.accumulatorBytesMin <= LIMITS.accumulatorBytesStart &&
@@ -335,6 +497,19 @@ assert(
     LIMITS.transactionBytesPerTopicMax + 64 * 1024 <= LIMITS.messageBytesMax,
   'a transaction must hold any one outcome, and its batch must fit in a message',
 );
+assert(
+  LIMITS.shadowTimeoutMs * LIMITS.shadowFailuresMax < LIMITS.inferenceTimeoutMs,
+  'shadows that hang must cost live frames less than a hang of their own',
+);
+assert(
+  LIMITS.headTrialMsMax < LIMITS.inferenceTimeoutMs,
+  'a head that is too slow must be told from one that hangs',
+);
+assert(
+  LIMITS.headPollIntervalMs < LIMITS.headRetryMsMin &&
+    LIMITS.headRetryMsMin <= LIMITS.headRetryMsMax,
+  'a head that is refused must not be tried at each look',
+);
 assert(LIMITS.batchFramesMax <= LIMITS.parsedFramesMax, 'a whole batch must be able to wait');
 assert(
   2 * LIMITS.heartbeatIntervalMs < LIMITS.fencedGraceMs,
@@ -359,11 +534,78 @@ assert(
   'whoever waits for a camera to be given back must outlast an owner that dies meanwhile',
 );
 assert(
+  4 *
+    (LIMITS.cameraSourceLengthMax +
+      (2 + 1) * LIMITS.cameraLabelsMax * 64 +
+      LIMITS.cameraIdLengthMax) +
+    2 * 1024 <=
+    LIMITS.controlBodyBytesMax,
+  'any valid camera must fit in a request, at four bytes a character',
+);
+assert(
+  2 * LIMITS.fleetRequestTimeoutMs * LIMITS.controlChangeTriesMax < LIMITS.shutdownTimeoutMs &&
+    LIMITS.controlRequestTimeoutMs + LIMITS.controlRequestCheckMs < LIMITS.shutdownTimeoutMs,
+  'what is under way must be answered before a stopping control API is killed',
+);
+assert(
+  LIMITS.controlPageDefault <= LIMITS.controlPageMax &&
+    LIMITS.controlPageMax <= LIMITS.fleetCamerasMax,
+  'pages must be parts of a fleet',
+);
+assert(
+  LIMITS.fleetRequestTimeoutMs <= LIMITS.controlRetryAfterMs,
+  'whoever is told to come back must find the outcome of the attempt before',
+);
+assert(
+  LIMITS.readerQuietMs < LIMITS.controlReadTimeoutMs,
+  'a topic must be read to its end before nobody waits any more',
+);
+assert(
   LIMITS.fleetReleaseTimeoutMs + 3 * LIMITS.fleetRequestTimeoutMs + LIMITS.closeTimeoutMs <
     LIMITS.shutdownTimeoutMs,
   'an agent that stops must be able to hand its cameras on',
 );
 assert(
-  LIMITS.inferenceDrainTimeoutMs + LIMITS.engineCloseTimeoutMs < LIMITS.shutdownTimeoutMs,
+  LIMITS.inferenceDrainTimeoutMs + LIMITS.engineCloseTimeoutMs + LIMITS.closeTimeoutMs <
+    LIMITS.shutdownTimeoutMs,
   'a consumer must have time to leave its group after the drain',
+);
+assert(
+  LIMITS.webhookTimeoutMsDefault < LIMITS.webhookDrainTimeoutMs &&
+    LIMITS.webhookDrainTimeoutMs + LIMITS.consumerStopTimeoutMs + LIMITS.closeTimeoutMs <
+      LIMITS.shutdownTimeoutMs,
+  'a stopping worker of webhooks must be able to wait for an answer, and to leave its groups',
+);
+assert(
+  LIMITS.webhookTimeoutMsDefault <= LIMITS.webhookTimeoutMsMax,
+  'a time-out that is not given must be one that may be given',
+);
+assert(
+  LIMITS.resultRecordBytesMax < LIMITS.webhookBodyBytesMax,
+  'an event must hold most results: JSON is longer than Avro, and masks nearly as short',
+);
+assert(
+  LIMITS.webhookRetryDelayMsMin < LIMITS.webhookRetryDelayMsMax &&
+    LIMITS.webhookRetryDelayMsMax * 2 <= LIMITS.webhookParkAfterMsDefault,
+  'a hook must have been tried after its longest pause before it is parked',
+);
+assert(
+  LIMITS.rowGroupTextLengthMax >= LIMITS.resultRecordBytesMax,
+  'the row of any one result must fit in a row group',
+);
+assert(
+  LIMITS.jobLockMs >= 2 * LIMITS.jobLostLookMs && LIMITS.jobLockMs > 2 * LIMITS.jobQueueTimeoutMs,
+  'a worker must be able to renew its lock in spite of a slow answer',
+);
+assert(
+  LIMITS.inferenceDrainTimeoutMs + LIMITS.engineCloseTimeoutMs + LIMITS.closeTimeoutMs <=
+    LIMITS.jobLetGoTimeoutMs &&
+    LIMITS.jobLetGoTimeoutMs + LIMITS.jobGiveBackTimeoutMs + LIMITS.closeTimeoutMs <
+      LIMITS.shutdownTimeoutMs,
+  'a backfill must be able to drain before its worker is killed',
+);
+assert(
+  2 * LIMITS.transactionIntervalMs <= LIMITS.liveLagResumeMs &&
+    LIMITS.liveLagResumeMs < LIMITS.liveLagMaxMs,
+  'consumers that keep up must not hold jobs, and jobs must not come and go at one limit',
 );

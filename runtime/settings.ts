@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerSettings } from './broker.ts';
@@ -6,6 +5,7 @@ import { HalfsightError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { LogLevel } from './log.ts';
 import type { RedisSettings } from './redis.ts';
+import { type ListenAddress, readSecretFile, VariableReader } from './variable-reader.ts';
 
 /**
  * Everything Halfsight reads from the environment, with its meaning: the one place of the program
@@ -34,12 +34,17 @@ export const VARIABLES = {
   SCHEMA_REGISTRY_PASSWORD_FILE: 'file that holds the password of the registry',
   HALFSIGHT_BUNDLE: 'folder of the bundle; default models/bundles/halfsight-lite0',
   HALFSIGHT_HEADS: 'heads a consumer runs, comma separated; default all heads of the bundle',
+  HALFSIGHT_HEADS_DIRECTORY: 'folder of heads that came after their bundle; default none',
   HALFSIGHT_SHED_HEADS: 'heads left out under overload, in that order; default none',
   HALFSIGHT_SHED_AFTER_MS: 'age of a frame from which on they are left out; default 10000',
   HALFSIGHT_SKIP_AFTER_MS: 'age from which on no head runs on a frame; default: every frame is run',
   HALFSIGHT_COMMIT_INTERVAL_MS: `ms to wait for more; default ${LIMITS.transactionIntervalMs}`,
   HALFSIGHT_PROVIDER: 'ONNX Runtime execution provider: cpu, cuda or tensorrt; default cpu',
   HALFSIGHT_THREADS: 'threads of one ONNX Runtime session; default 1',
+  HALFSIGHT_CONTROL_LISTEN: 'host:port of `npm run control`; default 127.0.0.1:8480',
+  HALFSIGHT_CONTROL_TOKEN: 'bearer tokens of its clients; better HALFSIGHT_CONTROL_TOKEN_FILE',
+  HALFSIGHT_CONTROL_TOKEN_FILE: 'file with a token, or NAME:TOKEN, a line',
+  HALFSIGHT_WEBHOOKS: 'file of hooks; see consumers/webhooks/webhooks.example.yaml; default none',
   HALFSIGHT_LOG_LEVEL: 'debug, info, warn or error; default info',
   HALFSIGHT_LOG_FORMAT: 'json or text; default json',
   HALFSIGHT_CACHE: 'folder for downloaded jars; default ~/.cache/halfsight',
@@ -51,6 +56,7 @@ type OtelEndpoint =
   | 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'
   | 'OTEL_TRACES_EXPORTER';
 type Variables = Readonly<Record<string, string | undefined>>;
+type Reader = VariableReader<Variable>;
 
 const DAY_MS = 86_400_000;
 
@@ -71,6 +77,8 @@ export interface Environment {
   readonly bundleDirectory: string;
   /** Undefined: all heads of the bundle. */
   readonly heads: readonly string[] | undefined;
+  /** Undefined: only the bundle's own heads are run. */
+  readonly headsDirectory: string | undefined;
   /** Undefined: none is ever left out. */
   readonly shedHeads: readonly string[] | undefined;
   readonly shedAfterMs: number;
@@ -78,6 +86,11 @@ export interface Environment {
   readonly commitIntervalMs: number;
   readonly provider: 'cpu' | 'cuda' | 'tensorrt';
   readonly threads: number;
+  readonly controlListen: ListenAddress;
+  /** A token, or NAME:TOKEN, a line. Undefined: nobody is asked for one. */
+  readonly controlTokens: string | undefined;
+  /** Undefined: there are no webhooks. */
+  readonly webhooksFile: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'text';
   readonly cacheDirectory: string;
@@ -89,7 +102,7 @@ export interface Environment {
 
 /** Reads and checks all variables; throws one `settings-invalid` that lists every mistake. */
 export function readEnvironment(variables: Variables = process.env): Environment {
-  const reader = new Reader(variables);
+  const reader: Reader = new VariableReader(variables);
   const environment: Environment = {
     kafkaBrokers: reader.brokers('KAFKA_BROKERS'),
     kafkaTls: readTls(reader),
@@ -104,6 +117,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
       reader.text('HALFSIGHT_BUNDLE') ??
       join(import.meta.dirname, '..', 'models', 'bundles', 'halfsight-lite0'),
     heads: reader.list('HALFSIGHT_HEADS'),
+    headsDirectory: reader.text('HALFSIGHT_HEADS_DIRECTORY'),
     shedHeads: reader.list('HALFSIGHT_SHED_HEADS'),
     shedAfterMs: reader.integer('HALFSIGHT_SHED_AFTER_MS', 100, DAY_MS) ?? 10_000,
     commitIntervalMs:
@@ -112,6 +126,9 @@ export function readEnvironment(variables: Variables = process.env): Environment
     skipAfterMs: reader.integer('HALFSIGHT_SKIP_AFTER_MS', 100, DAY_MS),
     provider: reader.oneOf('HALFSIGHT_PROVIDER', ['cpu', 'cuda', 'tensorrt']) ?? 'cpu',
     threads: reader.integer('HALFSIGHT_THREADS', 1, 256) ?? 1,
+    controlListen: reader.listen('HALFSIGHT_CONTROL_LISTEN') ?? { host: '127.0.0.1', port: 8480 },
+    controlTokens: reader.secret('HALFSIGHT_CONTROL_TOKEN', 'HALFSIGHT_CONTROL_TOKEN_FILE'),
+    webhooksFile: reader.text('HALFSIGHT_WEBHOOKS'),
     logLevel: reader.oneOf('HALFSIGHT_LOG_LEVEL', ['debug', 'info', 'warn', 'error']) ?? 'info',
     logFormat: reader.oneOf('HALFSIGHT_LOG_FORMAT', ['json', 'text']) ?? 'json',
     cacheDirectory: cacheDirectory(reader),
@@ -157,12 +174,6 @@ export function redisSettings(environment: Environment): RedisSettings {
     });
   }
   return { url, password, tlsCaFile };
-}
-
-/** What is wrong with the address of a broker, without the password that it may hold. */
-export function problemOfBroker(address: string): string | undefined {
-  if (/^(\[[0-9a-fA-F:]+\]|[^\s:/@]+):\d{1,5}$/.test(address)) return undefined;
-  return `"${address.replace(/.*@/, '***@')}" is no host:port`;
 }
 
 function readTls(reader: Reader): BrokerSettings['tls'] {
@@ -256,13 +267,6 @@ function lookUp(variables: Variables, name: string): string | undefined {
   }
 }
 
-/** Editors and `echo` end a file with a line break that nobody means. */
-function readSecretFile(file: string): string {
-  const secret = readFileSync(file, 'utf8').replace(/[\r\n]+$/, '');
-  if (secret === '') throw new Error('it is empty');
-  return secret;
-}
-
 function cacheDirectory(reader: Reader): string {
   const named = reader.text('HALFSIGHT_CACHE');
   if (named !== undefined) return named;
@@ -277,108 +281,4 @@ function tracingEnabled(reader: Reader): boolean {
     reader.text('OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined ||
     reader.text('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') !== undefined
   );
-}
-
-/** Reads variables one by one and collects what is wrong with them. */
-class Reader {
-  readonly #variables: Variables;
-  readonly #problems: string[] = [];
-
-  constructor(variables: Variables) {
-    this.#variables = variables;
-  }
-
-  reject(problem: string): void {
-    this.#problems.push(problem);
-  }
-
-  finish(): void {
-    if (this.#problems.length === 0) return;
-    throw new HalfsightError('settings-invalid', `${this.#problems.join('; ')}.`, {
-      advice: 'Correct the environment variables named above.',
-    });
-  }
-
-  text(name: Variable): string | undefined {
-    const value = this.#variables[name]?.trim();
-    return value === '' ? undefined : value;
-  }
-
-  matching(name: Variable, pattern: RegExp): string | undefined {
-    const value = this.text(name);
-    if (value === undefined || pattern.test(value)) return value;
-    this.reject(`${name}=${value} does not match ${pattern.source}`);
-    return undefined;
-  }
-
-  oneOf<const Choice extends string>(
-    name: Variable,
-    choices: readonly Choice[],
-  ): Choice | undefined {
-    const value = this.text(name);
-    if (value === undefined) return undefined;
-    const choice = choices.find((candidate) => candidate === value.toLowerCase());
-    if (choice === undefined) this.reject(`${name}=${value} is none of ${choices.join(', ')}`);
-    return choice;
-  }
-
-  integer(name: Variable, min: number, max: number): number | undefined {
-    const value = this.text(name);
-    if (value === undefined) return undefined;
-    const number = Number(value);
-    if (Number.isInteger(number) && number >= min && number <= max) return number;
-    this.reject(`${name}=${value} is no whole number from ${min} to ${max}`);
-    return undefined;
-  }
-
-  list(name: Variable): readonly string[] | undefined {
-    const parts = this.text(name)
-      ?.split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== '');
-    return parts === undefined || parts.length === 0 ? undefined : parts;
-  }
-
-  /** A URL that may hold a password, so that its value never appears in an error. */
-  url(name: Variable, protocols: readonly string[]): string | undefined {
-    const value = this.text(name);
-    if (value === undefined) return undefined;
-    const url = URL.canParse(value) ? new URL(value) : undefined;
-    if (url === undefined || url.hostname === '' || !protocols.includes(url.protocol)) {
-      const beginnings = protocols.map((protocol) => `${protocol}//`).join(' or ');
-      this.reject(`${name} is no URL that begins with ${beginnings} and names a host`);
-      return undefined;
-    }
-    try {
-      decodeURIComponent(url.username + url.password);
-    } catch {
-      this.reject(`${name}: "%" in a user or password must be written as %25`);
-      return undefined;
-    }
-    return value;
-  }
-
-  brokers(name: Variable): readonly string[] | undefined {
-    const brokers = this.list(name);
-    for (const broker of brokers ?? []) {
-      const problem = problemOfBroker(broker);
-      if (problem !== undefined) this.reject(`${name}: ${problem}`);
-    }
-    return brokers;
-  }
-
-  /** A secret given directly or through a file. Its value never appears in an error. */
-  secret(name: Variable, fileName: Variable): string | undefined {
-    const file = this.text(fileName);
-    if (file === undefined) return this.text(name);
-    if (this.text(name) !== undefined) {
-      this.reject(`${name} and ${fileName} are both set: keep one, better the file`);
-    }
-    try {
-      return readSecretFile(file);
-    } catch (error) {
-      this.reject(`${fileName}=${file} cannot be read (${(error as Error).message})`);
-      return undefined;
-    }
-  }
 }

@@ -31,7 +31,7 @@ export interface SpanOptions {
   readonly parent?: string | undefined;
   /** Steps that lead here without being the parent: the members of a batch. */
   readonly links?: readonly string[];
-  readonly kind?: 'producer' | 'consumer' | 'client' | 'internal';
+  readonly kind?: 'producer' | 'consumer' | 'client' | 'server' | 'internal';
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
   readonly startTimeUs?: number;
   /** Begin a trace. Without it, a span without parent and links is a no-op. */
@@ -68,6 +68,7 @@ const KINDS = {
   producer: SpanKind.PRODUCER,
   consumer: SpanKind.CONSUMER,
   client: SpanKind.CLIENT,
+  server: SpanKind.SERVER,
   internal: SpanKind.INTERNAL,
 } as const;
 

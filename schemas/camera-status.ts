@@ -26,6 +26,12 @@ export interface CameraStatus {
   readonly lastFrameTimeUs: number | null;
   /** Captured, over the last status interval. */
   readonly framesPerSecond: number;
+  /** That the camera's next frame is encoded at; null where the agent does not say. */
+  readonly ratePoint: number | null;
+  /** What rate control has room for; null where the agent does not say. */
+  readonly framesPerSecondLimit: number | null;
+  /** Of rate point or frames a second, since the agent has the camera. */
+  readonly profileChanges: number;
   readonly timeUs: number;
   /** The epoch is closed: captured = published + sum(dropped), and nothing will change any more. */
   readonly final: boolean;
@@ -63,7 +69,8 @@ export function decodeCameraStatus(record: Uint8Array | null, framing: Framing):
 function checkStatus(status: CameraStatus): void {
   checkCameraId('camera-status', status.cameraId);
   checkCounts('camera-status', 'dropped', status.dropped);
-  const { epoch, captured, published, reconnects } = status;
-  checkCounts('camera-status', 'counters', { epoch, captured, published, reconnects });
+  const { epoch, captured, published, reconnects, profileChanges } = status;
+  const counters = { epoch, captured, published, reconnects, profileChanges };
+  checkCounts('camera-status', 'counters', counters);
   if (!(status.framesPerSecond >= 0)) refuse('camera-status', 'frames_per_second is no rate');
 }

@@ -17,7 +17,7 @@ export interface FrameIdentity {
 /** Where a capture time came from; `unknown` also stands for a source added after this reader. */
 export type TimeSource = 'rtcp' | 'wall' | 'file' | 'synthetic' | 'unknown';
 
-const CAMERA_ID = new RegExp(`^[A-Za-z0-9._-]{1,${LIMITS.cameraIdLengthMax}}$`);
+export const CAMERA_ID = new RegExp(`^[A-Za-z0-9._-]{1,${LIMITS.cameraIdLengthMax}}$`);
 
 export function isCameraId(text: string): boolean {
   return CAMERA_ID.test(text);

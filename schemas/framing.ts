@@ -106,8 +106,15 @@ export async function registryFraming(
 
 const CONFLUENT_MAGIC = 0x00;
 
+/** By record type, made once: readers and writers need one for each record. */
+const singleObjectHeaders = new Map<RecordType, Uint8Array>();
+
 function singleObjectHeader(type: RecordType): Uint8Array {
-  return Buffer.from(`c301${type.current.fingerprint}`, 'hex');
+  const known = singleObjectHeaders.get(type);
+  if (known !== undefined) return known;
+  const header = Buffer.from(`c301${type.current.fingerprint}`, 'hex');
+  singleObjectHeaders.set(type, header);
+  return header;
 }
 
 function openSingleObject(type: RecordType, record: Uint8Array): OpenedRecord {

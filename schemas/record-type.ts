@@ -38,6 +38,7 @@ export type RecordTypeName =
   | 'segmentation'
   | 'dead-letter'
   | 'dead-letter-action'
+  | 'head-shadow'
   | 'camera-status';
 
 export const RECORD_TYPES: Readonly<Record<RecordTypeName, RecordType>> = {
@@ -47,6 +48,7 @@ export const RECORD_TYPES: Readonly<Record<RecordTypeName, RecordType>> = {
   segmentation: loadRecordType('segmentation'),
   'dead-letter': loadRecordType('dead-letter'),
   'dead-letter-action': loadRecordType('dead-letter-action'),
+  'head-shadow': loadRecordType('head-shadow'),
   'camera-status': loadRecordType('camera-status'),
 };
 

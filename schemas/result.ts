@@ -13,6 +13,8 @@ export interface Lineage {
   readonly bundleDigest: string;
   readonly headTask: string;
   readonly headVersion: string;
+  /** SHA-256 of its `head.json`, hex; empty for a head of the bundle, whose digest covers it. */
+  readonly headDigest: string;
   readonly ratePoint: number;
   /** First 8 bytes of the SHA-256 of the probability tables, hex. */
   readonly tableHash: string;

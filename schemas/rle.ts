@@ -50,7 +50,8 @@ export function decodeRle(counts: string, height: number, width: number): Uint8A
   return mask;
 }
 
-function writeRuns(runs: readonly number[]): string {
+/** The `counts` text of runs, the first of zeros. */
+export function writeRuns(runs: readonly number[]): string {
   const characters: number[] = [];
   runs.forEach((run, index) => {
     let rest = index > 2 ? run - (runs[index - 2] ?? 0) : run;

@@ -18,6 +18,8 @@ export interface TopicTable {
   readonly deadLetters: Topic;
   /** What was done about dead letters: redriven, discarded. */
   readonly deadLetterActions: Topic;
+  /** How heads in shadow compare with the live ones. */
+  readonly headShadows: Topic;
   readonly results: Readonly<Record<Task, Topic>>;
 }
 
@@ -36,8 +38,8 @@ const FRAME_RETENTION_MS = DAY_MS;
 const WEEK_MS = 7 * DAY_MS;
 
 /**
- * The topics of one pipeline. Every record's key is its camera id and every topic has the same
- * number of partitions, so a camera has the same partition number everywhere.
+ * The topics of one pipeline. A record's key is its camera id, except for heads in shadow, and
+ * every topic has the same number of partitions, so a camera has the same number everywhere.
  */
 export function topicTable(options: TopicOptions = {}): TopicTable {
   const { prefix = 'halfsight', partitionCount = 8, replicationFactor = 1 } = options;
@@ -81,6 +83,11 @@ export function topicTable(options: TopicOptions = {}): TopicTable {
       'dead-letter-action',
       kept(4 * WEEK_MS),
     ),
+    // The last figures of each consumer stay, also when it is gone.
+    headShadows: topic('inference.head-shadow', 'head-shadow', {
+      'cleanup.policy': 'compact,delete',
+      'retention.ms': String(4 * WEEK_MS),
+    }),
     results: {
       classification: result('classification'),
       detection: result('detection'),
@@ -92,8 +99,8 @@ export function topicTable(options: TopicOptions = {}): TopicTable {
 /** All topics of the table, in the order in which a frame meets them. */
 export function topicSpecs(table: TopicTable): Topic[] {
   const results = TASKS.map((task) => table.results[task]);
-  const { frames, status, deadLetters, deadLetterActions } = table;
-  return [frames, status, ...results, deadLetters, deadLetterActions];
+  const { frames, status, deadLetters, deadLetterActions, headShadows } = table;
+  return [frames, status, ...results, deadLetters, deadLetterActions, headShadows];
 }
 
 /**
@@ -137,6 +144,19 @@ export function redriveGroup({ deadLetters }: TopicTable): string {
   return `${deadLetters.name}-redrive`;
 }
 
+/**
+ * What the groups of webhooks begin with, by the task whose results they read; each hook has one of
+ * its own, by its name.
+ */
+export function webhookGroups({ results }: TopicTable): Readonly<Record<Task, string>> {
+  const { classification, detection, segmentation } = results;
+  return {
+    classification: `${classification.name}-webhook-`,
+    detection: `${detection.name}-webhook-`,
+    segmentation: `${segmentation.name}-webhook-`,
+  };
+}
+
 /** Confluent's convention for the subject of a topic's values. */
 export function subjectsOf(table: TopicTable): Record<RecordTypeName, string> {
   const subject = (topic: Topic) => `${topic.name}-value`;
@@ -145,6 +165,7 @@ export function subjectsOf(table: TopicTable): Record<RecordTypeName, string> {
     'camera-status': subject(table.status),
     'dead-letter': subject(table.deadLetters),
     'dead-letter-action': subject(table.deadLetterActions),
+    'head-shadow': subject(table.headShadows),
     classification: subject(table.results.classification),
     detection: subject(table.results.detection),
     segmentation: subject(table.results.segmentation),

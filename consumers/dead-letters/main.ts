@@ -2,10 +2,8 @@ import { hostname, userInfo } from 'node:os';
 import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { describeError } from '#runtime/errors.ts';
+import { commandLogger, runCommand } from '#runtime/command.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { EXIT, exitCodeOf, runProcess } from '#runtime/lifecycle.ts';
-import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { topicTable } from '#schemas/topics.ts';
@@ -18,22 +16,12 @@ import { listLetters, settle, showLetter } from './commands.ts';
 import type { Access } from './read-letters.ts';
 
 /** `npm run dead-letters`: see DEAD_LETTERS_USAGE. Exits with 1 when something was left undone. */
-const logger = createLogger({ level: 'error', format: 'text' });
 
-// `npm run dead-letters -- list | head` closes the pipe when it has enough.
-process.stdout.on('error', () => process.exit(EXIT.ok));
-await runProcess(logger, async ({ stopping }) => {
-  let exitCode: number = EXIT.ok;
-  try {
-    const folder = process.cwd();
-    const command = readDeadLettersArguments(process.argv.slice(2), folder, systemClock.nowUs());
-    if (command === 'help') await print(DEAD_LETTERS_USAGE);
-    else if (!(await run(command, stopping))) exitCode = EXIT.failed;
-  } catch (error) {
-    process.stderr.write(`${describeError(error)}\n`);
-    exitCode = exitCodeOf(error);
-  }
-  process.exit(exitCode);
+await runCommand(async (args, stopping) => {
+  const command = readDeadLettersArguments(args, process.cwd(), systemClock.nowUs());
+  if (command !== 'help') return await run(command, stopping);
+  await print(DEAD_LETTERS_USAGE);
+  return true;
 });
 
 async function run(command: DeadLettersCommand, stopping: AbortSignal): Promise<boolean> {
@@ -41,7 +29,10 @@ async function run(command: DeadLettersCommand, stopping: AbortSignal): Promise<
   const clock = systemClock;
   const topics = topicTable({ prefix: environment.topicPrefix });
   const brokers = environment.kafkaBrokers ?? localBrokers();
-  const broker = openKafka(brokerSettings(environment, 'dead-letters', brokers), { clock, logger });
+  const broker = openKafka(brokerSettings(environment, 'dead-letters', brokers), {
+    clock,
+    logger: commandLogger,
+  });
   try {
     const framing = await openFraming(environment.schemaRegistryUrl, topics);
     const access: Access = { broker, framing, topics, clock, stopping };

@@ -12,17 +12,29 @@ import { deadLetterOutcome } from './dead-letter.ts';
 import { blankFrame } from './decode.ts';
 import type { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
-import type { EngineChannel } from './engine-protocol.ts';
+import type { EngineChannel, EngineSettings } from './engine-protocol.ts';
+import { EngineSwitch } from './engine-switch.ts';
 import { FaultLog } from './fault-log.ts';
 import { Fetch } from './fetch.ts';
+import { HeadWatcher } from './head-watcher.ts';
 import { runInfer } from './infer.ts';
 import { Overload } from './overload.ts';
 import { runParse, type Select } from './parse.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
-import { Pipeline } from './pipeline.ts';
+import { Pipeline, type Stages } from './pipeline.ts';
 import { type FrameFindings, resultsOutcome } from './publish.ts';
 import type { InferenceSettings } from './settings.ts';
+import { ShadowBook } from './shadow-book.ts';
+import { runShadowReport } from './shadow-report.ts';
 import type { Telemetry } from './telemetry.ts';
+
+export interface AddedHeads {
+  readonly directory: string;
+  /** Names this process in what it tells of heads in shadow. */
+  readonly consumer: string;
+  /** Where the live heads do not run. */
+  readonly former: EngineSettings;
+}
 
 /** What a consumer is made of; main.ts gives the real things. */
 export interface Parts {
@@ -35,6 +47,8 @@ export interface Parts {
   readonly tracer: Tracer;
   readonly telemetry: Telemetry;
   readonly spawnEngine: () => EngineChannel;
+  /** Where heads that came after their bundle are looked for; undefined: nowhere. */
+  readonly addedHeads?: AddedHeads | undefined;
   /** Which records are analysed; undefined: all. */
   readonly select?: Select | undefined;
   /** What stands in the headers of each result, beside what always does. */
@@ -78,28 +92,69 @@ export function assemble(parts: Parts): Pipeline {
   const publishing = { bundle, heads, framing, topics, tracer, headers: parts.resultHeaders };
   const publish = (frame: ParsedFrame, found: FrameFindings) =>
     resultsOutcome(frame, found, publishing);
+  const { engine, attend } = assembleEngine(parts);
   const skip = (frame: ParsedFrame) =>
-    publish(frame, { findings: [], intervals: [], traceparent: frame.traceparent });
+    publish(frame, {
+      findings: [],
+      intervals: [],
+      added: engine.settings.replacements,
+      traceparent: frame.traceparent,
+    });
   return new Pipeline(
     {
       fetch: new Fetch(consumer, { ...parts, topic, serve: (lane) => commit.serve(lane) }),
       parse: (from, to) => runParse(from, to, { ...parts, deadLetter, overload, skip }),
       batch: new Batcher(batchFramesMax(settings, bundle), clock, parts.telemetry),
-      infer: (from, engine) =>
-        runInfer(from, {
+      infer: (from, engines) =>
+        runInfer(from, engines, {
           ...parts,
-          engine,
           overload,
           blank: () => blankFrame(bundle),
           deadLetter,
           publish,
         }),
-      engine: new Engine({ ...parts, spawn: parts.spawnEngine, settings: settings.engine }),
+      engine,
+      attend,
       commit,
       consumer,
     },
     clock,
   );
+}
+
+/** The engine, and what changes its heads while it runs. */
+function assembleEngine(parts: Parts): Pick<Stages, 'engine' | 'attend'> {
+  const { settings, bundle, clock, logger, addedHeads } = parts;
+  const create = (shadows?: ShadowBook) => (engineSettings: EngineSettings) =>
+    new Engine({
+      ...parts,
+      spawn: parts.spawnEngine,
+      settings: engineSettings,
+      ...(shadows && { shadows: shadows.listenerOf(engineSettings) }),
+    });
+  if (addedHeads === undefined) {
+    return { engine: new EngineSwitch(create(), settings.engine), attend: async () => undefined };
+  }
+  const book = new ShadowBook({ ...parts, consumer: addedHeads.consumer });
+  const fallback = {
+    settings: addedHeads.former,
+    onUsed: (error: unknown) =>
+      logger.error('head-refused', { role: 'live', error: describeError(error) }),
+  };
+  const hasAdded = settings.engine.replacements !== undefined;
+  const engine = new EngineSwitch(create(book), settings.engine, hasAdded ? fallback : undefined);
+  const watcher = new HeadWatcher({
+    directory: addedHeads.directory,
+    bundle,
+    engine,
+    clock,
+    logger,
+  });
+  const attend = async (stopping: AbortSignal) => {
+    const report = runShadowReport({ ...parts, book, topics: settings.topics }, stopping);
+    await Promise.all([watcher.run(stopping), report]);
+  };
+  return { engine, attend };
 }
 
 /** As many as the setting says, but their latents must not take more than a batch may. */

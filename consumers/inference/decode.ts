@@ -21,7 +21,7 @@ export interface Decoded {
  * coder takes them side by side in little more time than one. `spare` is memory that may be used.
  */
 export function decodeBatch(
-  { frames, heads }: EngineBatch,
+  { frames, ...what }: EngineBatch,
   bundle: Bundle,
   spare?: ArrayBuffer,
 ): Decoded {
@@ -53,8 +53,7 @@ export function decodeBatch(
     if (error !== undefined) refuse(indexes[at] as number, error);
   }
   const geometries = frames.map(({ geometry }) => geometry);
-  const batch = { symbols, ratePoints, geometries, ...(heads === undefined ? {} : { heads }) };
-  return { batch, refusals };
+  return { batch: { symbols, ratePoints, geometries, ...what }, refusals };
 }
 
 /** A frame that no model can object to: a latent of zeros. */

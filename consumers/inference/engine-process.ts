@@ -67,14 +67,14 @@ function onAnswer(message: FromEngineThread): void {
   }
 }
 
-function outputOf(id: number, { findings, body, heads }: ModelOutput): BatchOutput {
+function outputOf(id: number, { findings, ...rest }: ModelOutput): BatchOutput {
   const { refusals, decode } = defined(underWay.get(id), `batch ${id}`);
   underWay.delete(id);
   const frames = findings.map((found, index) => {
     const refusal = refusals[index];
     return refusal === undefined ? { findings: found } : { refusal };
   });
-  return { frames, decode, body, heads };
+  return { frames, decode, ...rest };
 }
 
 function ask(message: ToEngineThread, moved: ArrayBuffer[] = []): void {

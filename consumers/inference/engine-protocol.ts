@@ -9,7 +9,27 @@ export interface EngineSettings {
   readonly heads: readonly Task[];
   readonly provider: 'cpu' | 'cuda' | 'tensorrt';
   readonly threads: number;
+  /** Heads that run in place of the bundle's own; absent: none. */
+  readonly replacements?: PlacedHeads;
+  /** Heads that run beside the live ones, to be compared; absent: none. */
+  readonly shadows?: PlacedHeads;
 }
+
+/** A head that came after its bundle. */
+export interface AddedVersion {
+  readonly version: string;
+  /** SHA-256 of its head.json, hex: no other content is run under this version. */
+  readonly digest: string;
+}
+
+/** A task that is not in it has the bundle's own head. */
+export type AddedVersions = Readonly<Partial<Record<Task, AddedVersion>>>;
+
+export interface PlacedHead extends AddedVersion {
+  readonly directory: string;
+}
+
+export type PlacedHeads = Readonly<Partial<Record<Task, PlacedHead>>>;
 
 /** A frame on its way to the engine process: kilobytes, where its latent has hundreds of them. */
 export interface EngineFrame {
@@ -21,6 +41,8 @@ export interface EngineBatch {
   readonly frames: readonly EngineFrame[];
   /** Which of the active heads to run, in their order; absent: all. */
   readonly heads?: readonly Task[];
+  /** Whether shadows of those heads are run after them; absent: not. */
+  readonly shadows?: boolean;
 }
 
 /** Wall-clock time; both processes read the clock of one host. */
@@ -49,6 +71,19 @@ export interface BatchOutput {
   readonly body: Interval;
   /** By head that ran: the session and the reading of its output. */
   readonly heads: readonly Interval[];
+  /** The live heads that are not the bundle's own, as the thread that ran them has read them. */
+  readonly added?: AddedVersions;
+}
+
+/** What a head in shadow said of the frames of a batch, or why it said nothing. */
+export type ShadowOutput =
+  | { readonly task: Task; readonly findings: readonly Finding[]; readonly interval: Interval }
+  | { readonly task: Task; readonly error: string };
+
+/** A head in shadow that could not be opened: the engine runs without it. */
+export interface RefusedShadow {
+  readonly directory: string;
+  readonly message: string;
 }
 
 interface Opening {
@@ -62,6 +97,7 @@ interface Closing {
 
 interface Ready {
   readonly kind: 'ready';
+  readonly refusedShadows?: readonly RefusedShadow[];
 }
 
 interface Refused {
@@ -69,6 +105,13 @@ interface Refused {
   readonly code: ErrorCode;
   readonly message: string;
   readonly advice: string | undefined;
+}
+
+/** Follows the `done` of a batch with shadows. */
+interface Shadowed {
+  readonly kind: 'shadowed';
+  readonly id: number;
+  readonly outputs: readonly ShadowOutput[];
 }
 
 interface Failed {
@@ -81,6 +124,7 @@ interface Failed {
  * The conversation with the engine process. Requests are answered in order, one at a time:
  *
  *   open -> ready | refused         run -> done | failed         close -> exit 0
+ *                                   run with shadows -> done, shadowed | failed
  */
 export type ToEngine =
   | Opening
@@ -91,6 +135,7 @@ export type FromEngine =
   | Ready
   | Refused
   | { readonly kind: 'done'; readonly id: number; readonly output: BatchOutput }
+  | Shadowed
   | Failed;
 
 /** A batch whose symbols are decoded, as the thread with the models gets it. */
@@ -101,10 +146,11 @@ export interface DecodedBatch {
   readonly ratePoints: readonly number[];
   readonly geometries: readonly FrameGeometry[];
   readonly heads?: readonly Task[];
+  readonly shadows?: boolean;
 }
 
 /** What the models said, frame by frame. */
-export interface ModelOutput extends Pick<BatchOutput, 'body' | 'heads'> {
+export interface ModelOutput extends Pick<BatchOutput, 'body' | 'heads' | 'added'> {
   readonly findings: readonly (readonly Finding[])[];
 }
 
@@ -123,6 +169,7 @@ export type FromEngineThread =
       readonly output: ModelOutput;
       readonly symbols: ArrayBuffer;
     }
+  | Shadowed
   | Failed
   | { readonly kind: 'closed' };
 

@@ -6,7 +6,6 @@ import type { Span, Tracer } from '#runtime/trace.ts';
 import type { Task } from '#schemas/result.ts';
 import type { Batch, Batcher } from './batch.ts';
 import type { Delivery, Outcome } from './delivery.ts';
-import type { Engine } from './engine.ts';
 import {
   type BatchOutput,
   type EngineBatch,
@@ -14,6 +13,7 @@ import {
   type Interval,
   intervalMs,
 } from './engine-protocol.ts';
+import type { EngineInUse, EngineSwitch } from './engine-switch.ts';
 import type { Finding } from './heads/head.ts';
 import type { Overload } from './overload.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
@@ -21,7 +21,7 @@ import type { FrameFindings } from './publish.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface InferOptions {
-  readonly engine: Pick<Engine, 'run' | 'restart'>;
+  readonly engine: EngineInUse;
   readonly overload: Pick<Overload, 'headsFor'>;
   /** A frame that every sound engine takes. */
   readonly blank: () => EngineFrame;
@@ -43,11 +43,15 @@ type Computed =
   | { readonly error: HalfsightError };
 
 /** Takes batches until there are no more. Rejects when the engine works for no frame at all. */
-export async function runInfer(batcher: Batcher, options: InferOptions): Promise<void> {
+export async function runInfer(
+  batcher: Batcher,
+  engines: Pick<EngineSwitch, 'use'>,
+  options: Omit<InferOptions, 'engine'>,
+): Promise<void> {
   for (;;) {
     const batch = await batcher.next();
     if (batch === undefined) return;
-    await inferBatch(batch, options);
+    await engines.use((engine) => inferBatch(batch, { ...options, engine }));
   }
 }
 
@@ -81,7 +85,8 @@ async function compute(
   for (let failures = 0; failures < LIMITS.engineFailuresMax; ) {
     if (frames.every(({ delivery }) => delivery.isDropped)) return frames.map(() => undefined);
     try {
-      const output = await options.engine.run({ ...packBatch(frames), heads });
+      const shadows = hasTimeToSpare(frames, options.clock);
+      const output = await options.engine.run({ ...packBatch(frames), heads, shadows });
       countTimes(output, heads, options);
       return output.frames.map((frame) =>
         'refusal' in frame
@@ -106,6 +111,12 @@ async function compute(
     advice: 'See the log of the engine above; is the device still there?',
     cause: lastError,
   });
+}
+
+/** Heads in shadow run only then; under overload they are the first that are left out. */
+function hasTimeToSpare(frames: readonly ParsedFrame[], clock: Clock): boolean {
+  const oldestUs = Math.min(...frames.map(({ delivery }) => delivery.fetchTimeUs));
+  return clock.nowUs() - oldestUs <= LIMITS.shadowWaitMsMax * 1000;
 }
 
 async function computeOneByOne(
@@ -165,7 +176,12 @@ function findingsOf(
       tracer.start(name, { parent: traceparent, startTimeUs: startUs }).end(endUs);
     }
   }
-  return { findings, intervals: output.heads, traceparent: traceparent ?? frame.traceparent };
+  return {
+    findings,
+    intervals: output.heads,
+    added: output.added,
+    traceparent: traceparent ?? frame.traceparent,
+  };
 }
 
 function stepsOf(output: BatchOutput, heads: readonly Task[]): [string, Interval][] {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { loadBundle } from '#models/bundle.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { type Clock, systemClock } from '#runtime/clock.ts';
@@ -12,6 +13,7 @@ import type { Framing } from '#schemas/framing.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { assemble } from './assemble.ts';
 import { forkEngine } from './engine-channel.ts';
+import { firstHeads } from './head-watcher.ts';
 import { type InferenceSettings, inferenceSettings } from './settings.ts';
 import { logTelemetry, Telemetry } from './telemetry.ts';
 
@@ -26,7 +28,14 @@ const rootLogger = createLogger({ level: environment.logLevel, format: environme
 
 await runProcess(rootLogger, async ({ stopping, logger }) => {
   const bundle = await loadBundle(environment.bundleDirectory);
-  const settings = inferenceSettings(environment, bundle);
+  const { headsDirectory } = environment;
+  const known = inferenceSettings(environment, bundle);
+  // A live head that cannot be read is an error at start, as one of the bundle is.
+  const heads =
+    headsDirectory === undefined
+      ? undefined
+      : await firstHeads(known.engine, headsDirectory, bundle);
+  const settings = heads === undefined ? known : { ...known, engine: heads.live };
   const clock = systemClock;
   const broker = openKafka(brokerSettings(environment, 'inference'), { clock, logger });
   const framing = await connect(broker, settings, { stopping, clock, logger });
@@ -35,7 +44,10 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     const { tracer } = tracing;
     const telemetry = new Telemetry();
     const failure = Promise.withResolvers<never>();
-    const parts = { settings, bundle, broker, framing, clock, logger, tracer, telemetry };
+    const consumer = `${settings.groupId}@${hostname()}-${process.pid}-${clock.nowUs()}`;
+    const addedHeads = heads && { ...heads, consumer };
+    const tools = { broker, framing, clock, logger, tracer, telemetry };
+    const parts = { settings, bundle, addedHeads, ...tools };
     const pipeline = assemble({ ...parts, spawnEngine: forkEngine, onFailed: failure.reject });
     const started = pipeline.start(failure.reject);
     await Promise.race([started, aborted(stopping), failure.promise]);
@@ -68,7 +80,8 @@ async function connect(
   const results = engine.heads.map((task) => topics.results[task]);
   while (!stopping.aborted) {
     try {
-      const used = [topics.frames, topics.deadLetters, ...results];
+      const shadows = environment.headsDirectory === undefined ? [] : [topics.headShadows];
+      const used = [topics.frames, topics.deadLetters, ...results, ...shadows];
       for (const { name } of used) await broker.partitionCount(name);
       return await openFraming(environment.schemaRegistryUrl, topics);
     } catch (error) {

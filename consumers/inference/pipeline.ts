@@ -4,7 +4,7 @@ import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Batcher } from './batch.ts';
 import type { Committer } from './commit.ts';
-import type { Engine } from './engine.ts';
+import type { EngineSwitch } from './engine-switch.ts';
 import type { Fetch } from './fetch.ts';
 
 /** The stages of the inference consumer, in the order in which a record passes them. */
@@ -19,8 +19,13 @@ export interface Stages {
    * infer.ts, engine.ts, decode.ts, heads/: bitstreams become latents, then the body once and each
    * head; publish.ts: findings become records.
    */
-  readonly infer: (from: Batcher, engine: Engine) => Promise<void>;
-  readonly engine: Engine;
+  readonly infer: (from: Batcher, engine: EngineSwitch) => Promise<void>;
+  readonly engine: EngineSwitch;
+  /**
+   * head-watcher.ts, engine-switch.ts: heads that come while batches go on; shadow-diff.ts,
+   * shadow-book.ts, shadow-report.ts: how those in shadow compare.
+   */
+  readonly attend: (stopping: AbortSignal) => Promise<void>;
   /** commit.ts: records of all heads and the position go to Kafka in one transaction. */
   readonly commit: Committer;
   readonly consumer: Consumer;
@@ -30,7 +35,9 @@ export interface Stages {
 export class Pipeline {
   readonly #stages: Stages;
   readonly #clock: Clock;
+  readonly #stopping = new AbortController();
   #work: Promise<unknown> = Promise.resolve();
+  #attending: Promise<void> = Promise.resolve();
 
   constructor(stages: Stages, clock: Clock) {
     this.#stages = stages;
@@ -39,11 +46,13 @@ export class Pipeline {
 
   /** `onFailed` is called when a stage ends that should not. */
   async start(onFailed: (error: unknown) => void): Promise<void> {
-    const { fetch, parse, batch, infer, engine, consumer } = this.#stages;
+    const { fetch, parse, batch, infer, engine, attend, consumer } = this.#stages;
     await engine.open();
     const inferring = Array.from({ length: LIMITS.batchesInEngineMax }, () => infer(batch, engine));
     this.#work = Promise.all([parse(fetch, batch), ...inferring]);
     this.#work.catch(onFailed);
+    this.#attending = attend(this.#stopping.signal);
+    this.#attending.catch(onFailed);
     await consumer.start(fetch);
   }
 
@@ -51,6 +60,7 @@ export class Pipeline {
   async drain(): Promise<void> {
     const { fetch, engine, commit, consumer } = this.#stages;
     fetch.drain();
+    this.#stopping.abort();
     const finished = Promise.all([this.#work, commit.idle()]);
     const tooLong = () =>
       new HalfsightError('shutdown-timeout', 'what is under way takes too long.');
@@ -61,6 +71,8 @@ export class Pipeline {
         await commit.idle();
         await consumer.stop();
         await engine.close();
+        // The last figures may wait for a broker that is away.
+        await Promise.race([this.#attending, this.#clock.sleep(LIMITS.closeTimeoutMs)]);
       },
     );
   }

@@ -6,7 +6,7 @@ import type { Framing } from '#schemas/framing.ts';
 import { encodeResult, type Result, type ResultEnvelope, type Task } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import type { Outcome } from './delivery.ts';
-import type { Interval } from './engine-protocol.ts';
+import type { AddedVersion, AddedVersions, Interval } from './engine-protocol.ts';
 import type { Finding } from './heads/head.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
 
@@ -27,6 +27,8 @@ export interface FrameFindings {
   readonly findings: readonly Finding[];
   /** When each of them was computed. */
   readonly intervals: readonly Interval[];
+  /** Those of the live heads that are not the bundle's own; absent: none. */
+  readonly added?: AddedVersions | undefined;
   /** Of the span that led here; undefined when the frame is not sampled. */
   readonly traceparent: string | undefined;
 }
@@ -53,7 +55,8 @@ export function resultsOutcome(
       const finding = found.findings[index];
       const inferTimeUs = found.intervals[index]?.endUs ?? parsed.parsedTimeUs;
       const status = finding === undefined ? 'shed' : 'ok';
-      const envelope = envelopeOf(parsed, { task, status, inferTimeUs }, options.bundle);
+      const made = { task, status, inferTimeUs, by: found.added?.[task] } as const;
+      const envelope = envelopeOf(parsed, made, options.bundle);
       const result = resultOf(envelope, finding ?? NOTHING[task]);
       const value = encodeResult(result, options.framing);
       const topic = options.topics.results[task].name;
@@ -98,10 +101,15 @@ function resultOf(envelope: ResultEnvelope, finding: Finding): Result {
 
 function envelopeOf(
   { frame, delivery, tableHash }: ParsedFrame,
-  made: Pick<ResultEnvelope, 'status' | 'inferTimeUs'> & { readonly task: Task },
+  made: Pick<ResultEnvelope, 'status' | 'inferTimeUs'> & {
+    readonly task: Task;
+    /** Undefined: the bundle's own head. */
+    readonly by: AddedVersion | undefined;
+  },
   { manifest, digest }: Bundle,
 ): ResultEnvelope {
-  const { task, status, inferTimeUs } = made;
+  const { task, status, inferTimeUs, by } = made;
+  const own = manifest.heads.find((head) => head.task === task);
   return {
     cameraId: frame.cameraId,
     epoch: frame.epoch,
@@ -119,7 +127,8 @@ function envelopeOf(
       bundleVersion: manifest.version,
       bundleDigest: digest,
       headTask: task,
-      headVersion: manifest.heads.find((head) => head.task === task)?.version ?? '',
+      headVersion: by?.version ?? own?.version ?? '',
+      headDigest: by?.digest ?? '',
       ratePoint: frame.ratePoint,
       tableHash,
       bitstreamBytes: frame.bitstream.length,

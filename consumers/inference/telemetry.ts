@@ -30,6 +30,10 @@ export type CounterName =
   | 'body-ms'
   | `head-ms-${Task}`
   | 'engine-restarts'
+  /** Compared with a head in shadow; and those that were not, for want of time or of an answer. */
+  | 'frames-shadowed'
+  | 'frames-shadow-left-out'
+  | 'frames-shadow-failed'
   | 'transactions'
   | 'transaction-ms'
   | 'transaction-failed'

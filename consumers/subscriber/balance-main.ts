@@ -1,8 +1,8 @@
+import { parseArgs } from 'node:util';
 import { systemClock } from '#runtime/clock.ts';
-import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { commandLogger, runCommand } from '#runtime/command.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { EXIT, runProcess } from '#runtime/lifecycle.ts';
-import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, type Environment, readEnvironment } from '#runtime/settings.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
@@ -13,31 +13,54 @@ import { localBrokers } from './local-brokers.ts';
 import { print } from './print.ts';
 import { readBalance } from './read-balance.ts';
 
-/**
- * `npm run balance`: reads all topics from their beginning to their present end and says for every
- * camera and epoch what became of its frames. Exits with 1 if it does not add up. HALFSIGHT_HEADS
- * names the heads that must answer each frame; default: those of which there is any result.
- */
-const logger = createLogger({ level: 'error', format: 'text' });
+/** `npm run balance`, which `npx halfsight balance` is too. */
+const USAGE = `Usage: npx halfsight balance [--json]
 
-await runProcess(logger, async ({ stopping }) => {
-  let exitCode: number = EXIT.failed;
-  try {
-    exitCode = (await balance(stopping)) ? EXIT.ok : EXIT.failed;
-  } catch (error) {
-    process.stderr.write(`${describeError(error)}\n`);
+Reads all topics from their beginning to their present end, and says for every camera and epoch what
+became of its frames: captured = results of each head + dropped + dead letters.
+
+  --json  the same as one JSON object
+  --help
+
+KAFKA_BROKERS says where Kafka is, KAFKA_TOPIC_PREFIX which installation is meant, HALFSIGHT_HEADS
+which heads must answer each frame; default: those of which there is any result. Exit code 1: it
+does not add up, or Kafka did not answer; 2: the arguments or the environment are wrong.
+`;
+
+interface Arguments {
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+await runCommand(async (args, stopping) => {
+  const { json, help } = readArguments(args);
+  if (help) {
+    await print(USAGE);
+    return true;
   }
-  process.exit(exitCode);
+  const report = await balance(stopping);
+  await print(json ? `${JSON.stringify(report)}\n` : renderBalance(report));
+  return report.balanced;
 });
 
-async function balance(stopping: AbortSignal): Promise<boolean> {
+function readArguments(args: readonly string[]): Arguments {
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({ args: [...args], options: { json: flag, help: flag } }).values;
+  } catch (error) {
+    const advice = 'See npx halfsight balance --help.';
+    throw new HalfsightError('usage-invalid', `${(error as Error).message}.`, { advice });
+  }
+}
+
+async function balance(stopping: AbortSignal): Promise<BalanceReport> {
   const environment = readEnvironment();
   const clock = systemClock;
   const topics = topicTable({ prefix: environment.topicPrefix });
   const heads = headsOf(environment);
   const brokers = environment.kafkaBrokers ?? localBrokers();
   const settings = brokerSettings(environment, 'balance', brokers);
-  const broker = openKafka(settings, { clock, logger });
+  const broker = openKafka(settings, { clock, logger: commandLogger });
   let report: BalanceReport;
   try {
     const framing = await openFraming(environment.schemaRegistryUrl, topics);
@@ -46,8 +69,7 @@ async function balance(stopping: AbortSignal): Promise<boolean> {
     await broker.close();
   }
   if (stopping.aborted) throw new HalfsightError('usage-invalid', 'stopped before the end.');
-  await print(renderBalance(report));
-  return report.balanced;
+  return report;
 }
 
 function headsOf({ heads }: Environment): readonly Task[] | undefined {

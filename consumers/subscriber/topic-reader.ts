@@ -99,6 +99,6 @@ class ReaderStopped extends Error {
 }
 
 /** A group that nobody else is in: it sees every partition. Kafka forgets it after a while. */
-function privateGroup(): string {
+export function privateGroup(): string {
   return `halfsight-reader-${freshSeed().toString(36)}${freshSeed().toString(36)}`;
 }

@@ -12,9 +12,12 @@ several times:
 
   --camera USER       writes the frame and status topics
   --inference USER    reads frames in the group KAFKA_GROUP_ID; writes results and dead letters
-  --jobs USER         reads frames in the groups of backfills; writes their results and dead letters
+  --jobs USER         reads frames in the groups of backfills, writes their results and dead
+                      letters, sees how far live consumers are; reads results, statuses and dead
+                      letters for exports and reports; redrives if it is an operator too
   --subscriber USER   reads the result topics, those of backfills too, without a position or in
                       groups of --group
+  --webhooks USER     reads the result topics, in the groups of hooks
   --operator USER     reads, creates and configures all topics (npm run topics, npm run balance);
                       redrives dead letters
 
@@ -67,7 +70,8 @@ function parse(args: readonly string[]) {
   const many = { type: 'string', multiple: true } as const;
   const flag = { type: 'boolean' } as const;
   const options = {
-    ...{ camera: many, inference: many, jobs: many, subscriber: many, operator: many },
+    ...{ camera: many, inference: many, jobs: many, subscriber: many },
+    ...{ webhooks: many, operator: many },
     group: many,
     ...{ revoke: flag, 'dry-run': flag, help: flag },
   };

@@ -1,7 +1,6 @@
 import { systemClock } from '#runtime/clock.ts';
+import { commandLogger, runCommand } from '#runtime/command.ts';
 import { openAccessControl } from '#runtime/kafka/access-control.ts';
-import { runProcess } from '#runtime/lifecycle.ts';
-import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { readArguments, USAGE } from './arguments.ts';
@@ -9,13 +8,11 @@ import { changeAccess } from './plan.ts';
 import { rulesOf } from './roles.ts';
 
 /** `npm run acls`: see USAGE in arguments.ts. */
-const logger = createLogger({ level: 'warn', format: 'text' });
-
-await runProcess(logger, async () => {
-  const { users, subscriberGroups, change, dryRun, help } = readArguments(process.argv.slice(2));
+await runCommand(async (args) => {
+  const { users, subscriberGroups, change, dryRun, help } = readArguments(args);
   if (help) {
     process.stdout.write(USAGE);
-    return;
+    return true;
   }
   const environment = readEnvironment();
   const { topicPrefix, groupId } = environment;
@@ -23,10 +20,11 @@ await runProcess(logger, async () => {
   const options = { topics, groupId, subscriberGroups };
   const wanted = users.flatMap(({ role, user }) => rulesOf(role, user, options));
   const settings = brokerSettings(environment, 'acls');
-  const access = await openAccessControl(settings, { clock: systemClock, logger });
+  const access = await openAccessControl(settings, { clock: systemClock, logger: commandLogger });
   try {
     const lines = await changeAccess(access, { wanted, change, dryRun });
     process.stdout.write(`${lines.join('\n')}\n`);
+    return true;
   } finally {
     await access.close();
   }

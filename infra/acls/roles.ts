@@ -8,10 +8,11 @@ import {
   type Topic,
   type TopicTable,
   topicSpecs,
+  webhookGroups,
 } from '#schemas/topics.ts';
 
 /** What a user of the brokers is there for. One user may have several roles. */
-export const ROLES = ['camera', 'inference', 'jobs', 'subscriber', 'operator'] as const;
+export const ROLES = ['camera', 'inference', 'jobs', 'subscriber', 'webhooks', 'operator'] as const;
 export type Role = (typeof ROLES)[number];
 
 interface Access {
@@ -23,21 +24,23 @@ type AccessTable = Readonly<Partial<Record<RecordTypeName, Access>>>;
 
 /** Who writes and who reads the topic of a record type; the operator reads all of them. */
 const LIVE: AccessTable = {
-  // The operator redrives: a dead letter's frame is written again, and that is noted.
+  // The operator redrives: a dead letter's frame is written again, and that is noted. Of the rest,
+  // jobs make reports and exports.
   frame: { writers: ['camera', 'operator'], readers: ['inference', 'jobs'] },
-  'camera-status': { writers: ['camera'], readers: [] },
-  classification: { writers: ['inference'], readers: ['subscriber'] },
-  detection: { writers: ['inference'], readers: ['subscriber'] },
-  segmentation: { writers: ['inference'], readers: ['subscriber'] },
-  'dead-letter': { writers: ['inference'], readers: [] },
+  'camera-status': { writers: ['camera'], readers: ['jobs'] },
+  classification: { writers: ['inference'], readers: ['subscriber', 'webhooks', 'jobs'] },
+  detection: { writers: ['inference'], readers: ['subscriber', 'webhooks', 'jobs'] },
+  segmentation: { writers: ['inference'], readers: ['subscriber', 'webhooks', 'jobs'] },
+  'dead-letter': { writers: ['inference'], readers: ['jobs'] },
   'dead-letter-action': { writers: ['operator'], readers: [] },
+  'head-shadow': { writers: ['inference'], readers: [] },
 };
 
 /** The same of the topics that backfills write. */
 export const BACKFILL: AccessTable = {
-  classification: { writers: ['jobs'], readers: ['subscriber'] },
-  detection: { writers: ['jobs'], readers: ['subscriber'] },
-  segmentation: { writers: ['jobs'], readers: ['subscriber'] },
+  classification: { writers: ['jobs'], readers: ['subscriber', 'jobs'] },
+  detection: { writers: ['jobs'], readers: ['subscriber', 'jobs'] },
+  segmentation: { writers: ['jobs'], readers: ['subscriber', 'jobs'] },
   'dead-letter': { writers: ['jobs'], readers: [] },
 };
 
@@ -78,21 +81,37 @@ export function rulesOf(role: Role, user: string, options: RoleOptions): AccessR
   const backfills = backfillGroups(topics);
   switch (role) {
     case 'camera':
-      return ofTopics;
+      // How far consumers are behind, for agents that give fewer frames then (rate.lagGroup).
+      return [...ofTopics, allow('DESCRIBE', 'GROUP', groupId)];
     case 'inference':
       return [...ofTopics, ...transacting(groupId, topics.frames)];
     case 'jobs':
       return [
         ...ofTopics,
-        reading(backfills),
+        ...[backfills, PRIVATE_GROUPS].map(reading),
         allow('WRITE', 'TRANSACTIONAL_ID', backfills, 'PREFIXED'),
+        // How far live consumers are behind: jobs are held then.
+        allow('DESCRIBE', 'GROUP', groupId),
       ];
     case 'subscriber':
       return [...ofTopics, ...[PRIVATE_GROUPS, ...subscriberGroups].map(reading)];
+    case 'webhooks':
+      // A group for each hook, whose first position is committed in a transaction.
+      return [
+        ...ofTopics,
+        ...Object.values(webhookGroups(topics)).flatMap((groups) => [
+          reading(groups),
+          allow('WRITE', 'TRANSACTIONAL_ID', groups, 'PREFIXED'),
+        ]),
+      ];
     case 'operator':
       return [
         ...ofTopics,
         reading(PRIVATE_GROUPS),
+        // How far hooks are behind.
+        ...Object.values(webhookGroups(topics)).map((groups) =>
+          allow('DESCRIBE', 'GROUP', groups, 'PREFIXED'),
+        ),
         ...transacting(redriveGroup(topics), topics.deadLetters),
       ];
   }

@@ -68,6 +68,7 @@ export function localResult(
         bundleDigest: digest,
         headTask: 'detection',
         headVersion: '1',
+        headDigest: '',
         ratePoint: 0,
         tableHash: '0'.repeat(16),
         bitstreamBytes: 0,

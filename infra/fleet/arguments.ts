@@ -1,9 +1,16 @@
 import { parseArgs } from 'node:util';
-import { parseSource } from '#producers/camera/source-address.ts';
 import { checkCamera, type WantedCamera } from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { type NumberOptions, numberOptions } from '../number-options.ts';
+import { FRAMES_PER_SECOND_DEFAULT, problemOfSource } from './camera-rules.ts';
+import {
+  changedRate,
+  RATE_OPTIONS,
+  type RateChanges,
+  type RateValues,
+  rateChangesOf,
+} from './rate-options.ts';
 import { CAMERAS_USAGE, VERB_USAGE, VERBS, type Verb } from './usage.ts';
 
 /** What `set` changes of a camera. */
@@ -12,6 +19,7 @@ export interface CameraChanges {
   readonly framesPerSecond?: number;
   /** `default`: the agent's. */
   readonly ratePoint?: string | number;
+  readonly rate?: RateChanges;
   /** An empty value takes the label away. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -38,10 +46,9 @@ export type CamerasCommand =
 const TEXT = { type: 'string' } as const;
 const FLAG = { type: 'boolean' } as const;
 const SETTINGS = {
-  ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT },
+  ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT, ...RATE_OPTIONS },
   label: { type: 'string', multiple: true },
 } as const;
-const FPS_DEFAULT = 5;
 
 /** Throws `usage-invalid`. */
 export function readCamerasArguments(args: readonly string[]): CamerasCommand {
@@ -82,13 +89,15 @@ function readAdd(args: readonly string[]): CamerasCommand {
   const options = { ...SETTINGS, disabled: FLAG, json: FLAG };
   const { values, positionals } = parsed('add', args, options);
   const id = onlyId('add', positionals);
-  const { source, framesPerSecond, ratePoint, labels } = changesOf('add', values);
+  const { source, framesPerSecond, ratePoint, rate, labels } = changesOf('add', values);
   if (source === undefined) throw wrong('--source is missing.', 'add');
+  const ownRate = changedRate(undefined, rate);
   const camera = {
     id,
     source,
-    framesPerSecond: framesPerSecond ?? FPS_DEFAULT,
+    framesPerSecond: framesPerSecond ?? FRAMES_PER_SECOND_DEFAULT,
     ...(ratePoint === undefined || ratePoint === 'default' ? {} : { ratePoint }),
+    ...(ownRate === undefined ? {} : { rate: ownRate }),
     enabled: values.disabled !== true,
     labels,
   };
@@ -116,7 +125,7 @@ function readMany(verb: 'remove' | 'enable' | 'disable', args: readonly string[]
   return { verb, ids, version };
 }
 
-interface SettingValues {
+interface SettingValues extends RateValues {
   readonly source?: string | undefined;
   readonly fps?: string | undefined;
   readonly 'rate-point'?: string | undefined;
@@ -126,21 +135,22 @@ interface SettingValues {
 function changesOf(verb: Verb, values: SettingValues): CameraChanges {
   const { source, fps, 'rate-point': ratePoint, label = [] } = values;
   if (source !== undefined) checkSource(verb, source);
-  const framesPerSecond = numbersOf(verb).number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
+  const numbers = numbersOf(verb);
+  const framesPerSecond = numbers.number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
+  const rate = rateChangesOf(values, numbers, (message) => wrong(message, verb));
   return {
     ...(source === undefined ? {} : { source }),
     ...(framesPerSecond === undefined ? {} : { framesPerSecond }),
     ...(ratePoint === undefined ? {} : { ratePoint: nameOrIndex(ratePoint) }),
+    ...(rate === undefined ? {} : { rate }),
     labels: Object.fromEntries(label.map((pair) => labelOf(verb, pair))),
   };
 }
 
-/** As the agents do, except for what only their environment tells. */
 function checkSource(verb: Verb, written: string): void {
-  if (written.startsWith('${')) return;
-  const parsedSource = parseSource(written.replace(/\$\{[^}]*\}/g, 'x'), '/');
-  if (!('problem' in parsedSource)) return;
-  throw wrong(`--source ${parsedSource.problem}.`.replace('?.', '?'), verb);
+  const problem = problemOfSource(written);
+  if (problem === undefined) return;
+  throw wrong(`--source ${problem}.`.replace('?.', '?'), verb);
 }
 
 function nameOrIndex(text: string): string | number {

@@ -4,7 +4,8 @@ import type { Clock } from '#runtime/clock.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { CameraChanges, CamerasCommand } from './arguments.ts';
-import { entryJson, listText, showText } from './text.ts';
+import { changedRate } from './rate-options.ts';
+import { listText, shownEntry, showText } from './text.ts';
 
 export interface Desk {
   readonly registry: Registry;
@@ -77,8 +78,10 @@ async function change(
 }
 
 function changed(stored: StoredCamera, changes: CameraChanges): WantedCamera {
-  const { version: _, ...camera } = stored;
-  const { labels: added, ratePoint, ...others } = changes;
+  const { version: _, rate: oldRate, ...camera } = stored;
+  const { labels: added, ratePoint, rate: rateChanges, ...named } = changes;
+  const rate = changedRate(oldRate, rateChanges);
+  const others = { ...named, ...(rate === undefined ? {} : { rate }) };
   const labels = Object.fromEntries(
     Object.entries({ ...camera.labels, ...added }).filter(([, value]) => value !== ''),
   );
@@ -128,6 +131,10 @@ async function find({ registry }: Desk, id: string): Promise<StoredCamera> {
   const stored = await registry.get(id);
   if (stored === undefined) throw missing(id);
   return stored;
+}
+
+function entryJson(entry: CameraEntry): string {
+  return `${JSON.stringify(shownEntry(entry))}\n`;
 }
 
 function tell({ print }: Desk, camera: StoredCamera, what: string, json: boolean): Promise<void> {

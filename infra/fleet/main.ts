@@ -1,25 +1,15 @@
 import { print } from '#consumers/subscriber/print.ts';
 import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { describeError } from '#runtime/errors.ts';
-import { EXIT, exitCodeOf, runProcess } from '#runtime/lifecycle.ts';
-import { createLogger } from '#runtime/log.ts';
+import { runCommand } from '#runtime/command.ts';
 import { readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { type CamerasCommand, readCamerasArguments } from './arguments.ts';
 import { runCamerasCommand } from './commands.ts';
 
 /** `npx halfsight cameras`: see CAMERAS_USAGE. */
-// `npx halfsight cameras list | head` closes the pipe when it has enough.
-process.stdout.on('error', () => process.exit(EXIT.ok));
-await runProcess(createLogger({ level: 'error', format: 'text' }), async () => {
-  let exitCode: number = EXIT.ok;
-  try {
-    await run(readCamerasArguments(process.argv.slice(2)));
-  } catch (error) {
-    process.stderr.write(`${describeError(error)}\n`);
-    exitCode = exitCodeOf(error);
-  }
-  process.exit(exitCode);
+await runCommand(async (args) => {
+  await run(readCamerasArguments(args));
+  return true;
 });
 
 async function run(command: CamerasCommand): Promise<void> {

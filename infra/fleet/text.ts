@@ -1,7 +1,14 @@
 import { ageText } from '#consumers/subscriber/result-text.ts';
 import { type Column, textTable } from '#consumers/subscriber/text-table.ts';
 import { redactCredentials } from '#producers/camera/sources/redact.ts';
-import type { AgentLoad, CameraEntry, FleetList } from '#producers/fleet/registry.ts';
+import type {
+  AgentLoad,
+  CameraEntry,
+  FleetList,
+  LiveStatus,
+  Placement,
+} from '#producers/fleet/registry.ts';
+import type { WantedCamera, WantedRate } from '#producers/fleet/wanted-camera.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'CAMERA' },
@@ -37,8 +44,10 @@ function rowOf(entry: CameraEntry): string[] {
   ];
 }
 
+export type ShownState = Exclude<Placement['state'], 'owned'> | LiveStatus['state'] | 'starting';
+
 /** `starting`: it has an owner, which has not told yet how it does. */
-function stateOf({ placement, live }: CameraEntry): string {
+export function stateOf({ placement, live }: CameraEntry): ShownState {
   if (placement.state !== 'owned') return placement.state;
   return live?.state ?? 'starting';
 }
@@ -52,7 +61,8 @@ function lastFrameText({ live }: CameraEntry): string {
   return ageText(live.lastFrameAgeMs + live.toldAgeMs);
 }
 
-function whyOf({ placement, live }: CameraEntry): string {
+/** Why it is not online, or has no owner; empty where there is nothing to say. */
+export function whyOf({ placement, live }: CameraEntry): string {
   return 'reason' in placement ? placement.reason : (live?.detail ?? '');
 }
 
@@ -74,6 +84,7 @@ export function showText(entry: CameraEntry): string {
     ['enabled', camera.enabled ? 'yes' : 'no'],
     ['fps', `${camera.framesPerSecond} wanted, ${live?.framesPerSecond.toFixed(1) ?? '-'} now`],
     ['rate point', String(camera.ratePoint ?? "the agent's")],
+    ['rate', rateText(camera.rate)],
     ['labels', labels.join(', ') || '-'],
     ['state', stateOf(entry)],
     ['owner', ownerOf(entry)],
@@ -86,14 +97,21 @@ export function showText(entry: CameraEntry): string {
   return `${facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')}\n`;
 }
 
-/** For programs: as it is in the registry, but for a password. */
-export function entryJson(entry: CameraEntry): string {
-  const { camera, placement, live = null } = entry;
-  const source = shownSource(camera.source);
-  return `${JSON.stringify({ ...camera, source, placement, live })}\n`;
+function rateText(rate: WantedRate | undefined): string {
+  const said = Object.entries(rate ?? {}).map(([key, value]) => `${key} ${value}`);
+  return said.join(', ') || "the agent's";
 }
 
-/** Without passwords; the name of a variable is none. */
+/** For programs: as it is in the registry, but for a password. */
+export function shownEntry({ camera, placement, live }: CameraEntry) {
+  return { ...shownCamera(camera), placement, live: live ?? null };
+}
+
+/** Without a password; the name of a variable is none. */
+export function shownCamera<C extends WantedCamera>(camera: C): C {
+  return { ...camera, source: shownSource(camera.source) };
+}
+
 export function shownSource(source: string): string {
   const [named = ''] = /^[a-z]+:\/\/[^\s:@/]*:(\$\{[^}]*\})+@/.exec(source) ?? [];
   return named + redactCredentials(source.slice(named.length));

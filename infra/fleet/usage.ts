@@ -34,6 +34,13 @@ const SETTINGS = `\
                      (in single quotes, or the shell takes it for one of its own)
   --fps N            pictures a second, 0.1 to ${LIMITS.framesPerSecondMax}
   --rate-point NAME  of the agents' bundle, by name or number; "default": the agent's
+                     It is also the finest that rate control uses; within what, these say
+                     ("default" everywhere: the agents')
+  --adaptive on|off  whether it gives way to a thin link and to consumers that lag behind
+  --coarsest NAME    the coarsest rate point
+  --fps-min N        the fewest frames a second
+  --bytes-per-second N  a budget
+  --bytes-per-frame N   a frame that has more is encoded again, coarser, or dropped
   --label KEY=VALUE  for people and programs; may be repeated
 `;
 

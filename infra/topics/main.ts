@@ -1,28 +1,48 @@
+import { parseArgs } from 'node:util';
 import { systemClock } from '#runtime/clock.ts';
+import { commandLogger, runCommand } from '#runtime/command.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { runProcess } from '#runtime/lifecycle.ts';
-import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { allSpecs, createTopics } from './create.ts';
 
-/**
- * `npm run topics`: creates the topics of schemas/topics.ts on KAFKA_BROKERS, alters settings that
- * differ, and says what it did. Running it again is harmless.
- */
-const logger = createLogger({ level: 'warn', format: 'text' });
+/** `npm run topics`, which `npx halfsight topics` is too. */
+const USAGE = `Usage: npx halfsight topics
 
-await runProcess(logger, async () => {
+Creates the topics of schemas/topics.ts, alters settings that differ, and says what it did, and what
+only a person may do. Running it again is harmless.
+
+KAFKA_BROKERS says where Kafka is, KAFKA_TOPIC_PREFIX how their names begin, KAFKA_PARTITIONS how
+many partitions each has, and KAFKA_REPLICATION_FACTOR how many replicas.
+`;
+
+await runCommand(async (args) => {
+  if (asksForHelp(args)) {
+    process.stdout.write(USAGE);
+    return true;
+  }
   const environment = readEnvironment();
   const { topicPrefix, partitionCount, replicationFactor } = environment;
   const topics = topicTable({ prefix: topicPrefix, partitionCount, replicationFactor });
   const settings = brokerSettings(environment, 'topics');
-  const broker = openKafka(settings, { clock: systemClock, logger });
+  const broker = openKafka(settings, { clock: systemClock, logger: commandLogger });
   try {
     const lines = await createTopics(broker, topics);
     const same = `${allSpecs(topics).length} topics are as schemas/topics.ts says`;
     process.stdout.write(`${lines.length === 0 ? same : lines.join('\n')}\n`);
+    return true;
   } finally {
     await broker.close();
   }
 });
+
+function asksForHelp(args: readonly string[]): boolean {
+  try {
+    const options = { help: { type: 'boolean', default: false } } as const;
+    return parseArgs({ args: [...args], options }).values.help;
+  } catch (error) {
+    const advice = 'See npx halfsight topics --help.';
+    throw new HalfsightError('usage-invalid', `${(error as Error).message}.`, { advice });
+  }
+}

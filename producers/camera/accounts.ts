@@ -18,6 +18,10 @@ export const DROP_REASONS = [
   'spool-failed',
   /** The agent was killed while the frame was in its memory. */
   'agent-killed',
+  /** Rate control gives fewer frames: a thin link, a byte budget, consumers that lag behind. */
+  'rate-limited',
+  /** Even at the coarsest rate point the bitstream is over the camera's `bytesPerFrameMax`. */
+  'over-byte-ceiling',
   /** Another agent may have had the camera by the time the frame could have been published. */
   'not-owner',
 ] as const;

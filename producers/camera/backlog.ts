@@ -6,7 +6,7 @@ export interface Entry extends Waiting {
 }
 
 /** What a record costs beside its value, roughly: key, headers, objects. */
-const RECORD_OVERHEAD_BYTES = 512;
+export const RECORD_OVERHEAD_BYTES = 512;
 
 /** Encoded frames in memory, first in, first out, with their bytes by camera. */
 export class Backlog {

@@ -22,7 +22,7 @@ export interface CamerasOptions {
   readonly logger: Logger;
   /** For the jitter of reconnecting. */
   readonly seed: number;
-  /** Only tests have other sources. */
+  /** Undefined: the sources run in this thread. */
   readonly openSource?: typeof createSource;
 }
 

@@ -1,8 +1,8 @@
 import '#runtime/no-telemetry.ts';
 import { Worker } from 'node:worker_threads';
-import { HalfsightError } from '#runtime/errors.ts';
 import type { EncodedImage, EncodeJob, EncodeWorker, OpenEncodeWorker } from './encode.ts';
-import type { ThreadAnswer, ThreadError, ThreadOptions, ThreadRequest } from './encode-protocol.ts';
+import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './encode-protocol.ts';
+import { fromThreadError } from './thread-error.ts';
 
 /** Opens workers that are threads of this process, each with a session of its own. */
 export function encodeThreads(
@@ -15,6 +15,8 @@ export function encodeThreads(
     return thread;
   };
 }
+
+type Encoded = Required<EncodedImage>;
 
 interface Expectation {
   resolve(answer: ThreadAnswer): void;
@@ -50,16 +52,16 @@ class EncodeThread implements EncodeWorker {
     });
   }
 
-  async encode({ pixels, ratePoint }: EncodeJob): Promise<EncodedImage> {
+  async encode({ pixels, ...job }: EncodeJob): Promise<EncodedImage> {
     // Only whole buffers can be moved; a view into a larger one is copied first.
     const isWhole = pixels.byteLength === pixels.buffer.byteLength;
     const movable = isWhole && pixels.buffer instanceof ArrayBuffer ? pixels : pixels.slice();
     const answer = this.#answer();
     this.#running = answer.catch(() => undefined);
-    const request: ThreadRequest = { type: 'encode', pixels: movable, ratePoint };
+    const request: ThreadRequest = { type: 'encode', pixels: movable, ...job };
     this.#worker.postMessage(request, [movable.buffer as ArrayBuffer]);
-    const { bitstream, encodeTimeUs, encodeDurationUs } = (await answer) as EncodedImage;
-    return { bitstream, encodeTimeUs, encodeDurationUs };
+    const { bitstream, ratePoint, encodeTimeUs, encodeDurationUs } = (await answer) as Encoded;
+    return { bitstream, ratePoint, encodeTimeUs, encodeDurationUs };
   }
 
   async close(): Promise<void> {
@@ -80,7 +82,7 @@ class EncodeThread implements EncodeWorker {
   #answered(answer: ThreadAnswer): void {
     const expected = this.#expected;
     this.#expected = undefined;
-    if (answer.type === 'failed') expected?.reject(fromThread(answer.error));
+    if (answer.type === 'failed') expected?.reject(fromThreadError(answer.error));
     else expected?.resolve(answer);
   }
 
@@ -90,9 +92,4 @@ class EncodeThread implements EncodeWorker {
     this.#expected = undefined;
     if (this.#isReady && !this.#isClosing) this.#onDied(error);
   }
-}
-
-function fromThread({ code, message, advice }: ThreadError): Error {
-  if (code === undefined) return new Error(message);
-  return new HalfsightError(code, message, advice === undefined ? {} : { advice });
 }

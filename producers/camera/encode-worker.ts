@@ -4,8 +4,9 @@ import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { openEncoder } from '#models/encoder.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { HalfsightError } from '#runtime/errors.ts';
+import type { EncodeJob } from './encode.ts';
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './encode-protocol.ts';
+import { toThreadError } from './thread-error.ts';
 
 /**
  * The inside of one encoder thread: pixels in, bitstream out, one at a time. It opens its model
@@ -18,42 +19,49 @@ function answer(message: ThreadAnswer, moved: ArrayBuffer[] = []): void {
   port.postMessage(message, moved);
 }
 
+/** Half a megabyte a frame would wait for the collector, and make it come often. */
+function release(pixels: Uint8Array): void {
+  if (pixels.buffer instanceof ArrayBuffer) pixels.buffer.transfer(0);
+}
+
 function answerFailed(error: unknown): void {
-  const isOurs = error instanceof HalfsightError;
-  const message = error instanceof Error ? error.message : String(error);
-  answer({
-    type: 'failed',
-    error: {
-      code: isOurs ? error.code : undefined,
-      message,
-      advice: isOurs ? error.advice : undefined,
-    },
-  });
+  answer({ type: 'failed', error: toThreadError(error) });
 }
 
 async function serve(bundle: Bundle): Promise<void> {
   const encoder = await openEncoder(bundle, { threads: options.threads });
 
-  const encode = async (pixels: Uint8Array, ratePoint: number) => {
-    const startMs = systemClock.monotonicMs();
+  const encodeAt = async (pixels: Uint8Array, ratePoint: number) => {
     const tables = defined(
       bundle.tablesByRatePoint[ratePoint],
       `tables of rate point ${ratePoint}`,
     );
     const latent = await encoder.encode(pixels, ratePoint);
-    const bitstream = encodeBitstream(latent, tables, { ratePoint });
+    return encodeBitstream(latent, tables, { ratePoint });
+  };
+
+  const encode = async ({ pixels, ratePoint: wanted, ceiling }: EncodeJob) => {
+    const startMs = systemClock.monotonicMs();
+    const { bytesPerFrameMax = Infinity, coarsest = wanted } = ceiling ?? {};
+    let ratePoint = wanted;
+    let bitstream = await encodeAt(pixels, ratePoint);
+    while (bitstream.length > bytesPerFrameMax && ratePoint < coarsest) {
+      bitstream = await encodeAt(pixels, ++ratePoint);
+    }
+    release(pixels);
     const encodeDurationUs = Math.round((systemClock.monotonicMs() - startMs) * 1000);
     const encodeTimeUs = systemClock.nowUs();
     // The coder may have cut the bitstream out of a larger buffer, which would be moved as a whole.
     const isWhole = bitstream.byteLength === bitstream.buffer.byteLength;
     const whole = isWhole ? bitstream : bitstream.slice();
     const moved = whole.buffer as ArrayBuffer;
-    answer({ type: 'encoded', bitstream: whole, encodeTimeUs, encodeDurationUs }, [moved]);
+    const encoded = { bitstream: whole, ratePoint, encodeTimeUs, encodeDurationUs };
+    answer({ type: 'encoded', ...encoded }, [moved]);
   };
 
   port.on('message', (request: ThreadRequest) => {
     if (request.type === 'encode') {
-      encode(request.pixels, request.ratePoint).catch(answerFailed);
+      encode(request).catch(answerFailed);
     } else {
       void encoder.close().finally(() => port.close());
     }

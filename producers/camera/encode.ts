@@ -11,10 +11,24 @@ export interface EncodeJob {
   /** RGB24. The worker takes the memory: nobody may look at it afterwards. */
   readonly pixels: Uint8Array;
   readonly ratePoint: number;
+  /** Undefined: as large as it becomes. */
+  readonly ceiling?: ByteCeiling | undefined;
+}
+
+/**
+ * A bitstream that is larger (noise, or a picture made to cost much) is made again, one rate point
+ * coarser at a time, and in the same worker, which has the pixels.
+ */
+export interface ByteCeiling {
+  readonly bytesPerFrameMax: number;
+  /** Index of the last rate point to be tried. */
+  readonly coarsest: number;
 }
 
 export interface EncodedImage {
   readonly bitstream: Uint8Array;
+  /** Where it is not the one that was asked for. */
+  readonly ratePoint?: number;
   /** When encoding ended. */
   readonly encodeTimeUs: number;
   readonly encodeDurationUs: number;
@@ -34,6 +48,7 @@ export type OpenEncodeWorker = (onDied: (error: Error) => void) => Promise<Encod
 export interface EncoderOptions {
   readonly workerCount: number;
   readonly openWorker: OpenEncodeWorker;
+  readonly ceilingOf?: (cameraId: string) => ByteCeiling;
   /** Called for every encoded frame, for the figures. */
   readonly measure?: (cameraId: string, encoded: EncodedImage) => void;
   readonly clock: Clock;
@@ -154,8 +169,9 @@ export class Encoder {
 
   async #run(worker: EncodeWorker, slot: CameraSlot, { journey, pixels }: Waiting): Promise<void> {
     let encoded: EncodedImage | undefined;
+    const ceiling = this.#options.ceilingOf?.(journey.identity.cameraId);
     try {
-      encoded = await worker.encode({ pixels, ratePoint: journey.ratePoint });
+      encoded = await worker.encode({ pixels, ratePoint: journey.ratePoint, ceiling });
     } catch (error) {
       const frame = frameId(journey.identity);
       this.#options.logger.error('encode-failed', { frame, error: describeError(error) });
@@ -164,6 +180,8 @@ export class Encoder {
     slot.isRunning = false;
     if (encoded === undefined) {
       journey.dropped('encode-failed');
+    } else if (encoded.bitstream.length > (ceiling?.bytesPerFrameMax ?? Infinity)) {
+      journey.dropped('over-byte-ceiling');
     } else {
       journey.trace.encoded(encoded.encodeTimeUs, encoded.bitstream.length);
       this.#options.measure?.(journey.identity.cameraId, encoded);

@@ -5,6 +5,7 @@ import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { CameraBook } from './camera-book.ts';
 import type { Cameras } from './cameras.ts';
+import type { RateControl } from './rate/rate-control.ts';
 import type { RegisteredCamera } from './registered-camera.ts';
 import type { StatusReporter } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -12,7 +13,7 @@ import type { Telemetry } from './telemetry.ts';
 export interface FleetCamerasOptions {
   /** By camera id. */
   readonly books: Map<string, CameraBook>;
-  readonly ratePoints: Map<string, number>;
+  readonly rate: Pick<RateControl, 'put'>;
   readonly read: (camera: StoredCamera) => RegisteredCamera;
   readonly cameras: Pick<Cameras, 'put' | 'remove'>;
   /** What holds frames, in the order in which they pass. */
@@ -80,10 +81,10 @@ export class FleetCameras implements FleetHooks {
   }
 
   #run(camera: StoredCamera, book: CameraBook): void {
-    const { ratePoints, read, cameras, status } = this.#options;
+    const { rate, read, cameras, status } = this.#options;
     const found = read(camera);
     if ('settings' in found) {
-      ratePoints.set(camera.id, found.ratePoint);
+      rate.put(camera.id, found.bounds);
       cameras.put(found.settings);
       return;
     }

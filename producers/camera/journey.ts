@@ -72,6 +72,8 @@ export interface JourneyOptions {
   readonly ratePoints: ReadonlyMap<string, number>;
   /** Whether a frame of this camera may be published at this moment. */
   readonly ownsNow: (cameraId: string) => boolean;
+  /** Whether rate control has room for a frame of this camera. */
+  readonly admits?: (cameraId: string) => boolean;
   readonly sampler: Sampler;
   readonly tracer: Tracer;
   /** Where the frames go, for the spans. */
@@ -80,7 +82,7 @@ export interface JourneyOptions {
 
 /**
  * Enters a captured frame into its camera's book and starts its trace if it is sampled. Undefined
- * where it was dropped at once, because the camera may be another agent's by now.
+ * where it was dropped at once: the camera may be another agent's by now, or gives fewer frames.
  */
 export function beginJourney(options: JourneyOptions, frame: Frame): Journey | undefined {
   const { cameraId, epoch, sequence } = frame;
@@ -93,7 +95,8 @@ export function beginJourney(options: JourneyOptions, frame: Frame): Journey | u
     : UNTRACED;
   const ratePoint = defined(options.ratePoints.get(cameraId), `the rate point of ${cameraId}`);
   const journey = new Journey({ identity, image, ratePoint, trace, account });
-  if (options.ownsNow(cameraId)) return journey;
-  journey.dropped('not-owner');
+  if (!options.ownsNow(cameraId)) journey.dropped('not-owner');
+  else if (options.admits?.(cameraId) === false) journey.dropped('rate-limited');
+  else return journey;
   return undefined;
 }

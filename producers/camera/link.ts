@@ -1,4 +1,4 @@
-import type { Broker, OutgoingRecord, Producer } from '#runtime/broker.ts';
+import type { Broker, Producer } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -62,7 +62,7 @@ class LateProducer implements Pick<Producer, 'send'> {
     this.#broker = broker;
   }
 
-  async send(records: readonly OutgoingRecord[]): Promise<void> {
+  async send(...[records, onAppended]: Parameters<Producer['send']>): Promise<void> {
     this.#opened ??= this.#broker.openProducer();
     let producer: Producer;
     try {
@@ -71,6 +71,6 @@ class LateProducer implements Pick<Producer, 'send'> {
       this.#opened = undefined;
       throw error;
     }
-    await producer.send(records);
+    await producer.send(records, onAppended);
   }
 }

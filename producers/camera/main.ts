@@ -5,7 +5,7 @@ import { FleetAgent } from '#producers/fleet/fleet-agent.ts';
 import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
 import type { Registry } from '#producers/fleet/registry.ts';
 import { defined } from '#runtime/assert.ts';
-import type { OutgoingRecord } from '#runtime/broker.ts';
+import type { AppendedAt, Broker, OutgoingRecord } from '#runtime/broker.ts';
 import { systemClock, withTimeout } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
@@ -17,6 +17,7 @@ import { brokerSettings, readEnvironment, redisSettings } from '#runtime/setting
 import { startTracing, type Tracer } from '#runtime/trace.ts';
 import { type CameraStatus, encodeCameraStatus } from '#schemas/camera-status.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
+import { RECORD_OVERHEAD_BYTES } from './backlog.ts';
 import { CameraBook } from './camera-book.ts';
 import { Cameras } from './cameras.ts';
 import { wallClockEpochs } from './capture.ts';
@@ -25,19 +26,25 @@ import { encodeThreads } from './encode-thread.ts';
 import { FleetCameras, type FleetCamerasOptions } from './fleet-cameras.ts';
 import { Sampler } from './frame-trace.ts';
 import type { InputGeometry } from './image.ts';
-import { beginJourney } from './journey.ts';
+import { beginJourney, type JourneyOptions } from './journey.ts';
 import { connect, type Link } from './link.ts';
 import { Pipeline } from './pipeline.ts';
-import { Publisher } from './publish.ts';
+import { Publisher, type PublisherReport } from './publish.ts';
+import { ConsumerLag } from './rate/consumer-lag.ts';
+import { LinkMonitor } from './rate/link-monitor.ts';
+import type { RateBounds } from './rate/profile.ts';
+import { RateControl } from './rate/rate-control.ts';
 import { readRegisteredCamera } from './registered-camera.ts';
 import {
   type AgentSettings,
-  chooseRatePoints,
+  type CameraSettings,
+  chooseRates,
   readAgentSettings,
   type SpoolSettings,
 } from './settings.ts';
-import { Spool } from './spool.ts';
-import { SpoolStore } from './spool-store.ts';
+import { SourceThread } from './sources/source-thread.ts';
+import { Spool, type SpoolReport } from './spool.ts';
+import { SpoolStore, STORED_OVERHEAD_BYTES } from './spool-store.ts';
 import { StatusReporter } from './status.ts';
 import { logTelemetry, Telemetry } from './telemetry.ts';
 import { type WrapOptions, wrapFrame } from './wrap.ts';
@@ -57,7 +64,7 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   const { config, check } = readArguments();
   const settings = readAgentSettings(config, environment);
   const bundle = await loadBundle(settings.bundleDirectory);
-  const ratePoints = chooseRatePoints(settings, bundle.manifest);
+  const bounds = chooseRates(settings, bundle.manifest);
   if (check) {
     const cameras = settings.fleet
       ? 'cameras of the registry'
@@ -81,9 +88,10 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   });
   if (link !== undefined) {
     const { tracer } = tracing;
-    const parts = { settings, bundle, ratePoints, topics, ...link, registry, tracer, logger };
+    const parts = { settings, bundle, bounds, topics, broker, ...link, registry, tracer, logger };
     const agent = assemble(parts);
     await agent.pipeline.start();
+    agent.rate.start();
     agent.fleet?.start();
     const stopFigures = logTelemetry(agent.telemetry, systemClock, logger);
     logger.info('agent-started', {
@@ -95,8 +103,10 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     });
     await Promise.race([aborted(stopping), agent.cameras.allEnded]);
     stopFigures();
+    agent.rate.stop();
     // The leases are renewed until what was captured under them is settled.
     await Promise.all([agent.fleet?.stop(), agent.pipeline.drain()]);
+    await agent.sources.close();
     agent.telemetry.log(logger);
   }
   const closed = Promise.all([tracing.stop(), broker.close(), registry?.close()]);
@@ -139,8 +149,9 @@ interface Parts extends Link {
   readonly settings: AgentSettings;
   readonly bundle: Bundle;
   /** By camera id. */
-  readonly ratePoints: ReadonlyMap<string, number>;
+  readonly bounds: ReadonlyMap<string, RateBounds>;
   readonly topics: TopicTable;
+  readonly broker: Broker;
   /** Undefined: the agent runs the cameras of its file. */
   readonly registry: Registry | undefined;
   readonly tracer: Tracer;
@@ -171,13 +182,12 @@ interface Owner {
 }
 
 function assemble(parts: Parts) {
-  const { settings, topics, producer, tracer, logger } = parts;
+  const { settings, topics, logger } = parts;
   const { input } = parts.bundle.manifest;
   const clock = systemClock;
   const seed = freshSeed();
   const enabled = settings.cameras.filter((camera) => camera.enabled);
   const books = new Map(enabled.map(({ id }) => [id, new CameraBook(id)]));
-  const ratePoints = new Map(parts.ratePoints);
   const sampler = new Sampler(settings.traceSampleRatio, SAMPLER_SEED);
   const owner: Owner =
     settings.fleet === undefined
@@ -187,58 +197,109 @@ function assemble(parts: Parts) {
           epochNow: (cameraId) => (fleet?.ownsNow(cameraId) ? fleet.epochNow() : undefined),
         };
   const { ownsNow, epochNow } = owner;
-  const begin = { books, ratePoints, ownsNow, sampler, tracer, topic: topics.frames.name };
   const record = recordFacts(parts);
   // First, because it adds books of cameras that an earlier agent had.
   const spool = settings.spool && openSpool(settings.spool, { books, topics, logger });
   const random = seededRandom(seed);
+  const waiting = () => waitingBytes(publisher.report(), spool?.report());
+  const { rate, producer } = openRate(parts, enabled, waiting);
   const publisher = new Publisher({ producer, spool, ownsNow, clock, logger, random });
   const telemetry = new Telemetry(books, {
     memory: () => publisher.report(),
     spool: () => spool?.report(),
   });
-  const encoder = openEncoder(parts, telemetry);
+  const encoder = openEncoder(parts, telemetry, rate);
   const status = new StatusReporter({
     agentId: settings.agentId,
     books,
-    send: (statuses) => producer.send(statuses.map((one) => statusRecord(one, parts))),
+    send: (statuses) => parts.producer.send(statuses.map((one) => statusRecord(one, parts))),
     onTold: (account) => spool?.forget(account),
     onOver: (book) => {
       telemetry.forget(book);
       sampler.forget(book.cameraId);
-      ratePoints.delete(book.cameraId);
+      rate.forget(book.cameraId);
     },
+    profileOf: (cameraId) => rate.report(cameraId),
     clock,
     logger,
   });
+  const sources = new SourceThread();
   const cameras = new Cameras({
     settings: enabled,
     books,
     input: geometryOf(input),
     onStateChanged: () => status.reportNow(),
     epochNow,
+    openSource: sources.create,
     clock,
     logger,
     seed,
   });
-  const members = { books, ratePoints, cameras, stages: [encoder, publisher], status, telemetry };
+  const members = { books, rate, cameras, stages: [encoder, publisher], status, telemetry };
   const fleet = joinFleet(parts, members);
+  const begin = beginOptions(parts, { books, rate, ownsNow, sampler });
   const pipeline = new Pipeline({
     capture: cameras,
     begin: (frame) => beginJourney(begin, frame),
     encode: encoder,
-    wrap: (journey, encoded) => wrapFrame(record, journey, encoded),
+    wrap: (journey, encoded) => {
+      const wrapped = wrapFrame(record, journey, encoded);
+      if (wrapped !== undefined) rate.encoded(journey, encoded, wrapped.value.length);
+      return wrapped;
+    },
     publish: publisher,
     status,
   });
-  return { pipeline, cameras, telemetry, fleet };
+  return { pipeline, cameras, sources, telemetry, fleet, rate };
 }
 
-function openEncoder({ settings, logger }: Parts, telemetry: Telemetry): Encoder {
+function openRate(
+  { settings, bundle, bounds, topics, broker, producer, logger }: Parts,
+  cameras: readonly CameraSettings[],
+  waiting: () => number,
+) {
+  const clock = systemClock;
+  const topic = topics.frames.name;
+  const lag =
+    settings.rate.lag && new ConsumerLag({ ...settings.rate.lag, broker, topic, clock, logger });
+  const onAppended = lag && ((appended: AppendedAt) => lag.appended(appended));
+  const link = new LinkMonitor({ clock, ...(onAppended && { onAppended }) });
+  const points = bundle.manifest.ratePoints;
+  const rate = new RateControl({ points, link, lag, waitingBytes: waiting, clock, logger });
+  for (const { id } of cameras) rate.put(id, defined(bounds.get(id), `the bounds of ${id}`));
+  return { rate, producer: link.watch(producer) };
+}
+
+/** Of records' values: without what they cost where they wait. */
+function waitingBytes(memory: PublisherReport, spool: SpoolReport | undefined): number {
+  const inMemory = memory.bytes - memory.records * RECORD_OVERHEAD_BYTES;
+  if (spool === undefined) return inMemory;
+  return inMemory + spool.bytes - spool.records * STORED_OVERHEAD_BYTES;
+}
+
+function beginOptions(
+  { topics, tracer }: Parts,
+  parts: Pick<JourneyOptions, 'books' | 'ownsNow' | 'sampler'> & { readonly rate: RateControl },
+): JourneyOptions {
+  const { rate, ...own } = parts;
+  return {
+    ...own,
+    ratePoints: rate.ratePoints,
+    admits: (cameraId) => rate.admits(cameraId),
+    ...{ tracer, topic: topics.frames.name },
+  };
+}
+
+function openEncoder(
+  { settings, logger }: Parts,
+  telemetry: Telemetry,
+  rate: RateControl,
+): Encoder {
   const { encoderWorkers, bundleDirectory, threadsPerWorker } = settings;
   return new Encoder({
     workerCount: encoderWorkers,
     openWorker: encodeThreads({ bundleDirectory, threads: threadsPerWorker }),
+    ceilingOf: (cameraId) => rate.boundsOf(cameraId),
     measure: (cameraId, { encodeDurationUs, bitstream }) => {
       telemetry.encoded(cameraId, encodeDurationUs, bitstream.length);
     },
@@ -252,12 +313,12 @@ function joinFleet(
   { settings, bundle, registry, logger }: Parts,
   members: Omit<FleetCamerasOptions, 'read' | 'clock'>,
 ): FleetAgent | undefined {
-  const { fleet, agentId, ratePoint } = settings;
+  const { fleet, agentId, ratePoint, rate } = settings;
   if (fleet === undefined) return undefined;
   const { camerasMax, framesPerSecondMax, folder } = fleet;
   const reader = {
     ...{ folder, lookup: environment.lookup },
-    ...{ ratePoint: ratePoint?.value, offered: bundle.manifest },
+    ...{ ratePoint: ratePoint?.value, rate: rate.cameras, offered: bundle.manifest },
   };
   return new FleetAgent({
     profile: { agentId, camerasMax, framesPerSecondMax },

@@ -103,7 +103,9 @@ export class Publisher {
     while (this.#bytes() > LIMITS.publishBacklogBytesMax) {
       this.#pending.takeNewestOfOffender().journey.dropped('publish-backlog');
     }
-    this.#proceed();
+    const isFull = this.#pending.bytes >= this.#batchSize.bytes;
+    // What the timer was set for is about the oldest frame, and stays true behind the first one.
+    if (this.#cancelTimer === undefined || this.#pending.length === 1 || isFull) this.#proceed();
   }
 
   /** Resolves when every frame of the camera is published, dropped or in the spool. */

@@ -1,5 +1,7 @@
-import type { StoredCamera } from '#producers/fleet/wanted-camera.ts';
+import type { StoredCamera, WantedRate } from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
+import type { RateBounds } from './rate/profile.ts';
+import { boundsOf } from './rate/rate-settings.ts';
 import {
   type CameraSettings,
   fillIn,
@@ -17,12 +19,14 @@ export interface RegisteredCameraReader {
   readonly lookup: SettingsEnvironment['lookup'];
   /** Of cameras that name none; undefined: the bundle's. */
   readonly ratePoint: string | number | undefined;
+  /** Of cameras that say less. */
+  readonly rate: WantedRate;
   readonly offered: RatePoints;
 }
 
 /** A camera as this agent runs it, or why it cannot, without any password. */
 export type RegisteredCamera =
-  | { readonly settings: CameraSettings; readonly ratePoint: number }
+  | { readonly settings: CameraSettings; readonly bounds: RateBounds }
   | { readonly problem: string };
 
 export function readRegisteredCamera(
@@ -35,8 +39,15 @@ export function readRegisteredCamera(
   const choice = camera.ratePoint ?? reader.ratePoint ?? reader.offered.defaultRatePoint;
   const ratePoint = findRatePoint(choice, reader.offered);
   if (typeof ratePoint !== 'number') return { problem: `ratePoint: ${ratePoint.problem}` };
-  const settings = { id, source: source.spec, framesPerSecond, ratePoint: undefined, enabled };
-  return { settings, ratePoint };
+  const rate = { ...reader.rate, ...camera.rate };
+  const last = reader.offered.ratePoints.length - 1;
+  const coarsest = findRatePoint(rate.coarsest ?? last, reader.offered);
+  if (typeof coarsest !== 'number') return { problem: `rate.coarsest: ${coarsest.problem}` };
+  const own = { ratePoint: undefined, rate: undefined };
+  return {
+    settings: { id, source: source.spec, framesPerSecond, ...own, enabled },
+    bounds: boundsOf({ ratePoint, framesPerSecond }, coarsest, rate),
+  };
 }
 
 function readSource(

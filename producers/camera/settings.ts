@@ -1,11 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
+import { ConfigFile, type Place, type Section } from '#runtime/config-file.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { problemOfBroker } from '#runtime/settings.ts';
+import { problemOfBroker } from '#runtime/variable-reader.ts';
 import { isCameraId } from '#schemas/frame.ts';
-import { ConfigFile, type Place, type Section } from './config-file.ts';
+import type { RateBounds } from './rate/profile.ts';
+import {
+  boundsOf,
+  type RateChoice,
+  type RateSettings,
+  readRateChoice,
+  readRateSettings,
+} from './rate/rate-settings.ts';
 import { parseSource } from './source-address.ts';
 import type { SourceSpec } from './sources/create.ts';
 
@@ -15,6 +23,7 @@ export interface AgentSettings {
   readonly bundleDirectory: string;
   /** Undefined: the bundle's default. */
   readonly ratePoint: RatePointChoice | undefined;
+  readonly rate: RateSettings;
   readonly encoderWorkers: number;
   readonly threadsPerWorker: number;
   readonly brokers: readonly string[] | undefined;
@@ -49,6 +58,8 @@ export interface CameraSettings {
   readonly framesPerSecond: number;
   /** Undefined: the agent's. */
   readonly ratePoint: RatePointChoice | undefined;
+  /** What it leaves out is the agent's. */
+  readonly rate: RateChoice | undefined;
   readonly enabled: boolean;
 }
 
@@ -66,6 +77,8 @@ export interface SettingsEnvironment {
   readonly lookup: (name: string) => string | undefined;
 }
 
+export const AGENT_MANUAL = 'producers/camera/camera-agent.example.yaml';
+
 /** Reads the config file; throws one `config-invalid` that lists every mistake with its line. */
 export function readAgentSettings(path: string, environment: SettingsEnvironment): AgentSettings {
   let text: string;
@@ -77,7 +90,8 @@ export function readAgentSettings(path: string, environment: SettingsEnvironment
       cause,
     });
   }
-  return parseAgentSettings(new ConfigFile(basename(path), text), dirname(path), environment);
+  const file = new ConfigFile(basename(path), text, AGENT_MANUAL);
+  return parseAgentSettings(file, dirname(path), environment);
 }
 
 export function parseAgentSettings(
@@ -98,6 +112,7 @@ export function parseAgentSettings(
   );
   topics.end();
   const spool = readSpool(root.section('spool'), folder);
+  const rate = readRateSettings(root.section('rate'));
   const trace = root.section('trace');
   const traceSampleRatio = trace.number('sampleRatio', 0, 1) ?? 0.01;
   trace.end();
@@ -111,6 +126,7 @@ export function parseAgentSettings(
     brokers: environment.kafkaBrokers ?? brokers,
     topicPrefix: isPrefixSet ? environment.topicPrefix : (prefix ?? environment.topicPrefix),
     spool,
+    rate,
     traceSampleRatio,
     fleet,
     cameras,
@@ -233,6 +249,7 @@ function readCamera(
     source: readSource(section, enabled, folder, environment),
     framesPerSecond: section.number('fps', 0.1, LIMITS.framesPerSecondMax) ?? 5,
     ratePoint: readRatePoint(section),
+    rate: section.has('rate') ? readRateChoice(section.section('rate')) : undefined,
     enabled,
   };
   section.end();
@@ -310,26 +327,30 @@ export function findRatePoint(
   return { problem: `"${value}" is no rate point of the bundle: ${known}` };
 }
 
-/** The index of each camera's rate point; throws `config-invalid` for one that is missing. */
-export function chooseRatePoints(
+/** The bounds of each camera's rate; throws `config-invalid` for rate points that are missing. */
+export function chooseRates(
   settings: AgentSettings,
   offered: RatePoints,
-): ReadonlyMap<string, number> {
+): ReadonlyMap<string, RateBounds> {
   const problems: string[] = [];
-  const choose = (choice: RatePointChoice): number => {
-    const found = findRatePoint(choice.value, offered);
+  const choose = (value: string | number, { key, line }: Place): number => {
+    const found = findRatePoint(value, offered);
     if (typeof found === 'number') return found;
-    const { key, line } = choice.place;
     problems.push(`${key}: ${found.problem} (${line})`);
     return offered.defaultRatePoint;
   };
-  const general =
-    settings.ratePoint === undefined ? offered.defaultRatePoint : choose(settings.ratePoint);
+  const pointOf = (choice: RatePointChoice | undefined, otherwise: number) =>
+    choice === undefined ? otherwise : choose(choice.value, choice.place);
+  const coarsestOf = (choice: RateChoice | undefined, otherwise: number) =>
+    choice?.coarsest === undefined ? otherwise : choose(choice.coarsest, choice.place);
+  const { cameras: rates } = settings.rate;
+  const general = pointOf(settings.ratePoint, offered.defaultRatePoint);
+  const coarsest = coarsestOf(rates, offered.ratePoints.length - 1);
   const chosen = new Map(
-    settings.cameras.map(({ id, ratePoint }) => [
-      id,
-      ratePoint === undefined ? general : choose(ratePoint),
-    ]),
+    settings.cameras.map(({ id, ratePoint, framesPerSecond, rate }) => {
+      const wanted = { ratePoint: pointOf(ratePoint, general), framesPerSecond };
+      return [id, boundsOf(wanted, coarsestOf(rate, coarsest), { ...rates, ...rate })];
+    }),
   );
   if (problems.length > 0) throw new HalfsightError('config-invalid', `${problems.join('; ')}.`);
   return chosen;

@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { didYouMean } from './config-file.ts';
+import { didYouMean } from '#runtime/config-file.ts';
 import { SCENE_KINDS } from './scenes/scene.ts';
 import type { SourceSpec } from './sources/create.ts';
 

@@ -5,6 +5,7 @@ import type { Logger } from '#runtime/log.ts';
 import type { CameraStatus } from '#schemas/camera-status.ts';
 import type { EpochAccount } from './accounts.ts';
 import type { CameraBook } from './camera-book.ts';
+import type { ProfileReport } from './rate/rate-control.ts';
 
 export interface StatusReporterOptions {
   readonly agentId: string;
@@ -16,6 +17,8 @@ export interface StatusReporterOptions {
   readonly onTold?: (account: EpochAccount) => void;
   /** It was taken out of `books`. */
   readonly onOver?: (book: CameraBook) => void;
+  /** Undefined where rate control does not know the camera. */
+  readonly profileOf?: (cameraId: string) => ProfileReport | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -188,6 +191,7 @@ export class StatusReporter {
 
   #statusOf(book: CameraBook, account: EpochAccount | undefined): CameraStatus {
     const counts = account?.counts();
+    const profile = this.#options.profileOf?.(book.cameraId);
     return {
       cameraId: book.cameraId,
       epoch: account?.epoch ?? 0,
@@ -199,6 +203,9 @@ export class StatusReporter {
       reconnects: book.reconnects,
       lastFrameTimeUs: book.lastFrameTimeUs,
       framesPerSecond: this.framesPerSecondOf(book),
+      ratePoint: profile?.ratePoint ?? null,
+      framesPerSecondLimit: profile?.framesPerSecond ?? null,
+      profileChanges: profile?.changes ?? 0,
       timeUs: this.#options.clock.nowUs(),
       final: account?.isFinal ?? false,
       interrupted: account?.isInterrupted ?? false,

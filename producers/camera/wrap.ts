@@ -60,7 +60,7 @@ function recordOf(options: WrapOptions, journey: Journey, encoded: EncodedImage)
       bundleName: options.bundleName,
       bundleVersion: options.bundleVersion,
       bundleDigest: options.bundleDigest,
-      ratePoint: journey.ratePoint,
+      ratePoint: encoded.ratePoint ?? journey.ratePoint,
       dropped: journey.droppedSoFar,
       bitstream: encoded.bitstream,
     },

@@ -180,9 +180,15 @@ function rateOf(framesPerSecond: number): number {
 
 /** In one order of fields, so that the same camera is the same text. */
 function writeCamera(camera: WantedCamera): string {
-  const { id, source, framesPerSecond, ratePoint, enabled, labels, heads } = camera;
+  const { id, source, framesPerSecond, ratePoint, rate, enabled, labels, heads } = camera;
   const sorted = Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return JSON.stringify({ id, source, framesPerSecond, ratePoint, enabled, labels: sorted, heads });
+  const { adaptive, bytesPerSecondMax, coarsest, framesPerSecondMin, bytesPerFrameMax } =
+    rate ?? {};
+  const bounds = { adaptive, bytesPerSecondMax, coarsest, framesPerSecondMin, bytesPerFrameMax };
+  return JSON.stringify({
+    ...{ id, source, framesPerSecond, ratePoint, enabled, labels: sorted, heads },
+    rate: rate && bounds,
+  });
 }
 
 function readCamera(stored: string): StoredCamera {

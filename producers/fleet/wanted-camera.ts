@@ -13,10 +13,25 @@ export interface WantedCamera {
   readonly framesPerSecond: number;
   /** By name or index; left out: the agent's. */
   readonly ratePoint?: string | number;
+  /** How far it may give way; what is left out is the agent's. */
+  readonly rate?: WantedRate;
   readonly enabled: boolean;
   readonly labels: Readonly<Record<string, string>>;
   /** Left out: all heads of the bundle. */
   readonly heads?: readonly string[];
+}
+
+/** Within what rate control may move a camera; `ratePoint` is the finest. */
+export interface WantedRate {
+  /** Whether it gives way to a thin link, and to consumers that lag behind. */
+  readonly adaptive?: boolean;
+  /** Of its records' values. */
+  readonly bytesPerSecondMax?: number;
+  /** A rate point by name or index. */
+  readonly coarsest?: string | number;
+  readonly framesPerSecondMin?: number;
+  /** Of a bitstream. */
+  readonly bytesPerFrameMax?: number;
 }
 
 /** A camera in the registry. */
@@ -25,11 +40,24 @@ export interface StoredCamera extends WantedCamera {
   readonly version: number;
 }
 
-const LABEL = /^[A-Za-z0-9._/-]{1,64}$/;
+/** Both ends belong to it. */
+export const FRAMES_PER_SECOND = { min: 0.1, max: LIMITS.framesPerSecondMax } as const;
+/** As above. */
+export const RATE_RANGES = {
+  bytesPerSecondMax: { min: LIMITS.rateBudgetBytesMin, max: LIMITS.rateBudgetBytesMax },
+  framesPerSecondMin: FRAMES_PER_SECOND,
+  bytesPerFrameMax: {
+    min: LIMITS.bitstreamBytesMaxMin,
+    max: LIMITS.frameRecordBytesMax - LIMITS.frameRecordAroundBytesMax,
+  },
+} as const;
+
+/** Keys and values of labels, and the names of heads and rate points. */
+export const LABEL = /^[A-Za-z0-9._/-]{1,64}$/;
 
 /** Throws one `camera-invalid` that lists every mistake. */
 export function checkCamera(camera: WantedCamera): void {
-  const { id, source, framesPerSecond, ratePoint, labels, heads } = camera;
+  const { id, source, framesPerSecond, ratePoint, rate = {}, labels, heads } = camera;
   const problems: string[] = [];
   const demand = (isRight: boolean, problem: string) => {
     if (!isRight) problems.push(problem);
@@ -43,10 +71,15 @@ export function checkCamera(camera: WantedCamera): void {
     `source must be an address of at most ${LIMITS.cameraSourceLengthMax} characters`,
   );
   demand(
-    framesPerSecond >= 0.1 && framesPerSecond <= LIMITS.framesPerSecondMax,
-    `framesPerSecond must be 0.1 to ${LIMITS.framesPerSecondMax}`,
+    framesPerSecond >= FRAMES_PER_SECOND.min && framesPerSecond <= FRAMES_PER_SECOND.max,
+    `framesPerSecond must be ${FRAMES_PER_SECOND.min} to ${FRAMES_PER_SECOND.max}`,
   );
   demand(isRatePoint(ratePoint), 'ratePoint must be a name or an index');
+  demand(isRatePoint(rate.coarsest), 'rate.coarsest must be a name or an index');
+  for (const [key, { min, max }] of Object.entries(RATE_RANGES)) {
+    const value = rate[key as keyof typeof RATE_RANGES] ?? min;
+    demand(value >= min && value <= max, `rate.${key} must be ${min} to ${max}`);
+  }
   demand(
     Object.keys(labels).length <= LIMITS.cameraLabelsMax &&
       Object.entries(labels)

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
 import { assert } from '../assert.ts';
-import { systemClock } from '../clock.ts';
+import { type Cancel, systemClock } from '../clock.ts';
+import { LIMITS } from '../limits.ts';
 import { encodeProduceRequest, type ProduceRequest } from './produce-request.ts';
 
 /**
@@ -17,7 +18,21 @@ const VERSION = '2.2.4';
 interface RequestQueue {
   pending: unknown[];
   throttledUntil: number;
+  readonly enforceRequestTimeout: boolean;
+  readonly inflight: ReadonlyMap<number, SentRequest>;
+  isConnected(): boolean;
   scheduleCheckPendingRequests(): void;
+  scheduleRequestTimeoutCheck(): void;
+  destroy(): void;
+  /** Ours. */
+  cancelTimeoutChecks?: Cancel;
+}
+
+interface SentRequest {
+  /** Unix ms. */
+  readonly sentAt: number;
+  readonly requestTimeout: number;
+  timeoutRequest(): void;
 }
 
 interface ConsumerGroup {
@@ -78,6 +93,7 @@ assert(found === VERSION, `the cures were made for kafkajs ${VERSION}, not for $
 cureCopies();
 cureAbortedRecords();
 cureIdleSpin();
+cureTimeoutChecks();
 cureStaleBatches();
 cureHiddenRefusals();
 
@@ -88,6 +104,27 @@ function cureIdleSpin(): void {
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     const isThrottled = this.throttledUntil > systemClock.nowUs() / 1000;
     if (this.pending.length > 0 || isThrottled) original.call(this);
+  };
+}
+
+/** Cure Q: each connection wakes the process ten times a second to look for late answers. */
+function cureTimeoutChecks(): void {
+  const { prototype } = internal<{ prototype: RequestQueue }>('network/requestQueue/index.js');
+  const destroy = prototype.destroy;
+  prototype.destroy = function (this: RequestQueue) {
+    this.cancelTimeoutChecks?.();
+    destroy.call(this);
+  };
+  prototype.scheduleRequestTimeoutCheck = function (this: RequestQueue) {
+    if (!this.enforceRequestTimeout) return;
+    this.destroy();
+    this.cancelTimeoutChecks = systemClock.every(LIMITS.requestTimeoutCheckMs, () => {
+      const nowMs = systemClock.nowUs() / 1000;
+      for (const request of [...this.inflight.values()]) {
+        if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest();
+      }
+      if (!this.isConnected()) this.destroy();
+    });
   };
 }
 

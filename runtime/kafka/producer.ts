@@ -1,5 +1,5 @@
 import { assert } from '../assert.ts';
-import type { OutgoingRecord, Producer } from '../broker.ts';
+import type { AppendedAt, OutgoingRecord, Producer } from '../broker.ts';
 import { type Clock, withTimeout } from '../clock.ts';
 import { HalfsightError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -18,6 +18,8 @@ interface Attempt {
   readonly left: readonly OutgoingRecord[];
   readonly failure?: HalfsightError;
 }
+
+type OnAppended = (appended: AppendedAt) => void;
 
 export interface ProducerOptions {
   readonly createClient: () => ProducerClient;
@@ -51,9 +53,9 @@ export class KafkaProducer implements Producer {
     await this.#connected();
   }
 
-  send(records: readonly OutgoingRecord[]): Promise<void> {
+  send(records: readonly OutgoingRecord[], onAppended?: OnAppended): Promise<void> {
     assert(!this.#isClosed, 'a closed producer was asked to send');
-    const sent = this.#last.then(() => this.#sendAll(records));
+    const sent = this.#last.then(() => this.#sendAll(records, onAppended));
     // A failed call does not fail the ones behind it.
     this.#last = sent.catch(() => undefined);
     return sent;
@@ -72,13 +74,13 @@ export class KafkaProducer implements Producer {
     onClosed();
   }
 
-  async #sendAll(records: readonly OutgoingRecord[]): Promise<void> {
+  async #sendAll(records: readonly OutgoingRecord[], onAppended?: OnAppended): Promise<void> {
     const { clock, logger } = this.#options;
     const deadlineMs = clock.monotonicMs() + LIMITS.produceTimeoutMs;
     let rest = records;
     let delayMs: number = LIMITS.produceRetryDelayMsMin;
     while (rest.length > 0) {
-      const { left, failure } = await this.#attempt(rest);
+      const { left, failure } = await this.#attempt(rest, onAppended);
       rest = left;
       if (failure === undefined) continue;
       logger.warn('publish-retried', { error: failure.message, records: rest.length });
@@ -96,9 +98,9 @@ export class KafkaProducer implements Producer {
   }
 
   /** One kafkajs call. Throws what trying again cannot mend. */
-  async #attempt(records: readonly OutgoingRecord[]): Promise<Attempt> {
+  async #attempt(records: readonly OutgoingRecord[], onAppended?: OnAppended): Promise<Attempt> {
     try {
-      const left = await this.#write(records);
+      const left = await this.#write(records, onAppended);
       if (left.length === 0) return { left };
       // No answer for anything: kafkajs knew no leader and sent nothing. A new client asks anew. If
       // there were some answers this one goes on: with its sequence numbers, what was written after
@@ -115,10 +117,17 @@ export class KafkaProducer implements Producer {
   }
 
   /** Writes the records and returns those that nobody answered for (README.md, bug D). */
-  async #write(records: readonly OutgoingRecord[]): Promise<readonly OutgoingRecord[]> {
+  async #write(
+    records: readonly OutgoingRecord[],
+    onAppended?: OnAppended,
+  ): Promise<readonly OutgoingRecord[]> {
     const client = await this.#connected();
     const batch = await toTopicMessages(records, this.#options.partitionCount);
     const answers = await client.sendBatch({ acks: -1, topicMessages: batch.topicMessages });
+    for (const { topicName: topic, partition, baseOffset } of answers) {
+      const offset = Number(baseOffset ?? -1);
+      if (offset >= 0) onAppended?.({ topic, partition, baseOffset: offset });
+    }
     return unanswered(batch, answers);
   }
 

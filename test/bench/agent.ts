@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { loadBundle } from '#models/bundle.ts';
 import { systemClock } from '#runtime/clock.ts';
+import { makeTestClip } from '#test/integration/rtsp-relay.ts';
 import { startTestStack } from '#test/integration/start-stack.ts';
 import { type FrameBill, frameBill } from './agent/frame-bill.ts';
 import { BenchAgent } from './instruments/agent.ts';
@@ -15,19 +19,22 @@ import { median, rounded } from './instruments/statistics.ts';
  *   npm run bench -- agent [--rounds 5] [--write]
  *
  * The agent in a process of its own, with the shipped bundle, one encoder thread and a real Kafka.
- * Its cameras give pictures that were drawn before; the copy of them that each frame needs is
- * measured and taken off. Some rows have an encoder that costs nothing, so that the rest of the
- * agent is seen at loads that the real one could not make on this machine.
+ * Its cameras give pictures that were drawn before, in the thread that sources run in, or each
+ * plays a small video by an ffmpeg of its own. Some rows have an encoder that costs nothing, so
+ * that the rest of the agent is seen at loads that the real one could not make on this machine.
  *
  * Cameras that a core carries: one second of processor time over what a frame costs all threads of
- * the agent, at that frame rate. The main thread should have 150 us a frame at most.
+ * the agent, at that frame rate; of a video with the thread of the sources, which only copies
+ * pictures otherwise. The main thread should have 150 us a frame at most.
  */
 const GOAL_US = 150;
 /** At twenty frames a second it takes this long until what runs is compiled. */
 const WARM_SECONDS = 15;
 const SECONDS = 10;
 
-type Load = Pick<AgentSettings, 'cameraCount' | 'framesPerSecond' | 'encoder'>;
+interface Load extends Pick<AgentSettings, 'cameraCount' | 'framesPerSecond' | 'encoder'> {
+  readonly isVideo?: boolean;
+}
 
 const LOADS: readonly Load[] = [
   { cameraCount: 10, framesPerSecond: 2, encoder: 'onnx' },
@@ -37,6 +44,7 @@ const LOADS: readonly Load[] = [
   { cameraCount: 40, framesPerSecond: 5, encoder: 'stub' },
   { cameraCount: 13, framesPerSecond: 15, encoder: 'stub' },
   { cameraCount: 100, framesPerSecond: 5, encoder: 'stub' },
+  { cameraCount: 40, framesPerSecond: 5, encoder: 'stub', isVideo: true },
 ];
 /** More than it can take, to see what one encoder thread carries. */
 const SATURATING: Load = { cameraCount: 60, framesPerSecond: 5, encoder: 'onnx' };
@@ -44,6 +52,9 @@ const SATURATING: Load = { cameraCount: 60, framesPerSecond: 5, encoder: 'onnx' 
 const { rounds, write } = readArguments(5);
 const pictures = await streetPictures(await loadBundle(SHIPPED_BUNDLE), 16);
 const measured = new Map<string, FrameBill[]>();
+const folder = mkdtempSync(join(tmpdir(), 'halfsight-bench-'));
+const video = join(folder, 'clip.mp4');
+await makeTestClip(video, { size: '320x180', rate: 5, seconds: 20 });
 
 const stack = await startTestStack({ redis: false });
 try {
@@ -60,6 +71,7 @@ try {
   }
 } finally {
   await stack.stop();
+  rmSync(folder, { recursive: true });
 }
 
 const rows = [...LOADS, SATURATING].map(rowOf);
@@ -68,9 +80,9 @@ report(
     bench: 'agent',
     rounds,
     about: [
-      `${SECONDS} s a row; microseconds a published frame. Main thread: processor time without the`,
-      'copy that stands for the camera; capture, wrap, publish and send are parts of it, the rest',
-      'is messages to and from the encoder thread, timers and kafkajs.',
+      `${SECONDS} s a row; microseconds a published frame. Main thread: its processor time; of it`,
+      'capture, wrap, publish and send are parts, the rest is messages to and from the threads of',
+      'the sources and the encoder, timers and kafkajs.',
     ],
     tables: [
       markdownTable(
@@ -86,7 +98,7 @@ report(
           'send',
           'main thread',
           `goal ${GOAL_US}`,
-          'source (taken off)',
+          'source thread',
         ],
         rows.map((row) => Object.values(row)),
       ),
@@ -97,19 +109,19 @@ report(
 );
 process.exit(0);
 
-function nameOf({ cameraCount, framesPerSecond, encoder }: Load): string {
+function nameOf({ cameraCount, framesPerSecond, encoder, isVideo }: Load): string {
   const stub = encoder === 'stub' ? ', encoder for nothing' : '';
-  return `${cameraCount} cameras, ${framesPerSecond} fps${stub}`;
+  return `${cameraCount} cameras, ${framesPerSecond} fps${isVideo ? ', video' : ''}${stub}`;
 }
 
-async function measure(load: Load, prefix: string): Promise<FrameBill> {
+async function measure({ isVideo, ...load }: Load, prefix: string): Promise<FrameBill> {
   const { brokers } = stack;
   const broker = openBroker(brokers);
   await createTopics(broker, prefix);
   await broker.close();
   const agent = new BenchAgent({
-    ...load,
-    ...{ brokers, prefix, bundleDirectory: SHIPPED_BUNDLE, encoderWorkers: 1, pictures },
+    ...{ ...load, brokers, prefix, bundleDirectory: SHIPPED_BUNDLE, encoderWorkers: 1, pictures },
+    ...(isVideo && { video }),
   });
   await agent.start();
   await systemClock.sleep(WARM_SECONDS * 1000);
@@ -124,12 +136,14 @@ function rowOf(load: Load) {
   const bills = measured.get(nameOf(load)) ?? [];
   const of = (value: (bill: FrameBill) => number, digits = 0) =>
     rounded(median(bills.map(value)), digits);
+  const coreUs = ({ processUs, sourceUs }: FrameBill) =>
+    load.isVideo ? processUs + sourceUs : processUs;
   const mainUs = of((bill) => bill.mainUs);
   return {
     name: nameOf(load),
     framesPerSecond: of((bill) => bill.framesPerSecond, 1),
     droppedPercent: of((bill) => 100 * bill.droppedShare, 1),
-    camerasACore: of((bill) => 1e6 / bill.processUs / load.framesPerSecond, 1),
+    camerasACore: of((bill) => 1e6 / coreUs(bill) / load.framesPerSecond, 1),
     encodeUs: of((bill) => bill.encodeUs),
     captureUs: of((bill) => bill.captureUs, 1),
     wrapUs: of((bill) => bill.wrapUs, 1),

@@ -39,8 +39,8 @@ import { type Line, payloadPerSecond, rateOf, type Wire, wireOf } from './link/w
  *
  * All contenders run side by side, each on a line of its own: pairs in the same seconds. Each would
  * have 5 fps, and where its line carries less, 80 % of what it carries, as a user would set `fps`.
- * The agent has no setting that keeps frames fresh: behind a line that carries less than its camera
- * gives, they wait in order, in memory or on disk. A camera that keeps its 5 fps shows that.
+ * Its agents have no rate control: behind a line that carries less than the camera gives, frames
+ * wait in order, in memory or on disk. A camera that keeps its 5 fps shows that.
  */
 const DELAY_MS = 30;
 const LINES = [1000, 500, 250, 100, 37.5].map((kilobits) => ({ kilobits, delayMs: DELAY_MS }));

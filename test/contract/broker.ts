@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AppendedAt } from '#runtime/broker.ts';
 import { partitionOf } from '#runtime/kafka/partition.ts';
 import {
   type BrokerOnTrial,
@@ -106,6 +107,19 @@ function producerChecks(check: Check): void {
     await lab.send([record(topic, 'gate', '1'), record(topic, 'gate', '2')]);
     expect((await highs())[partition]).toBe(2);
     expect(await lab.read(topic, 2)).toEqual(['1', '2']);
+  });
+
+  check('tells where records were put', async (lab) => {
+    const topic = await lab.topic();
+    const partition = partitionOf('gate', PARTITIONS);
+    const producer = await lab.broker.openProducer();
+    const appended: AppendedAt[] = [];
+    for (const text of ['1', '2']) {
+      const records = [text, text].map((one) => record(topic, 'gate', one));
+      await producer.send(records, (where) => appended.push(where));
+    }
+    await producer.close();
+    expect(appended).toEqual([0, 2].map((baseOffset) => ({ topic, partition, baseOffset })));
   });
 
   check('finds where a time lies in each partition', async (lab) => {

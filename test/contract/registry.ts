@@ -94,7 +94,8 @@ class Member {
 
 function cameraChecks(check: Check): void {
   check('keeps what was put, and counts versions', async ({ registry }) => {
-    const camera = wanted('gate', { ratePoint: 2, labels: { site: 'a' }, heads: ['detect'] });
+    const others = { labels: { site: 'a' }, heads: ['detect'], rate: { coarsest: 3 } };
+    const camera = wanted('gate', { ratePoint: 2, ...others });
     const version = await registry.put(camera);
     expect(version).toBeGreaterThan(0);
     expect(await registry.get('gate')).toEqual({ ...camera, version });

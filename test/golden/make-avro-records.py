@@ -19,7 +19,7 @@ TIMES = {"capture_time_us": 1763712345678901, "time_source": "rtcp", "encode_tim
 SOURCE = {"source_width": 1920, "source_height": 1080}
 LINEAGE = {
     "bundle_name": "halfsight-lite0", "bundle_version": "0.1.0", "bundle_digest": "ab" * 32,
-    "head_task": "detection", "head_version": "1", "rate_point": 1, "table_hash": "0123456789abcdef",
+    "head_task": "detection", "head_version": "1", "head_digest": "ef" * 32, "rate_point": 1, "table_hash": "0123456789abcdef",
     "bitstream_bytes": 7654,
 }
 FRAME_ID = "gate-2.north_A-1763712000123-4711"
@@ -52,11 +52,16 @@ VALUES = {
         "action": "discarded", "letter_partition": 3, "letter_offset": 9007199254740990, "number": 17, "frame_id": FRAME_ID,
         "note": "camera was replaced", "by": "ops@host-1", "time_us": 1763712345900005,
     },
+    "head-shadow": {
+        "task": "detection", "live_version": "1", "live_digest": "", "shadow_version": "2", "shadow_digest": "ef" * 32,
+        "bundle_digest": "ab" * 32, "consumer": "halfsight-inference@host-1-4711-1763712000123", "frames": 9007199254740990,
+        "left_out": 12, "failed": 1, "sums": {"matched": 3.5}, "since_time_us": 1763712300000001, "time_us": 1763712345900005,
+    },
     "camera-status": {
         "camera_id": "gate-2.north_A", "epoch": 1763712000123, "agent_id": "agent-1", "state": "online",
         "captured": 4712, "published": 4700, "dropped": {"encoder-busy": 12}, "reconnects": 2,
         "last_frame_time_us": 1763712345678901, "frames_per_second": 9.5, "time_us": 1763712345900004, "final": False,
-        "detail": "", "interrupted": True,
+        "detail": "", "interrupted": True, "rate_point": 2, "frames_per_second_limit": 2.5, "profile_changes": 3,
     },
 }
 

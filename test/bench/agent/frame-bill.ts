@@ -12,10 +12,11 @@ export interface FrameBill {
   readonly wrapUs: number;
   readonly publishUs: number;
   readonly sendUs: number;
-  /** Processor time of the main thread, without the copy that stands for the camera. */
+  /** Processor time of the main thread. */
   readonly mainUs: number;
-  /** Processor time of all threads, without the same. */
+  /** Processor time of all threads but the one of the sources. */
   readonly processUs: number;
+  /** Processor time of that one. */
   readonly sourceUs: number;
   readonly lateMs: number;
 }
@@ -25,7 +26,7 @@ export function frameBill(before: AgentFigures, after: AgentFigures): FrameBill 
   const captured = after.captured - before.captured;
   const cost = costOfFrame(before.cost, after.cost, frames);
   const stage = (name: AgentStage) => (after.stagesUs[name] - before.stagesUs[name]) / frames;
-  const sourceUs = stage('source');
+  const sourceUs = (after.sourceUs - before.sourceUs) / frames;
   return {
     framesPerSecond: (frames / (after.cost.wallMs - before.cost.wallMs)) * 1000,
     droppedShare: (after.dropped - before.dropped) / captured,
@@ -34,7 +35,7 @@ export function frameBill(before: AgentFigures, after: AgentFigures): FrameBill 
     wrapUs: stage('wrap'),
     publishUs: stage('publish'),
     sendUs: stage('send'),
-    mainUs: cost.threadUs - sourceUs,
+    mainUs: cost.threadUs,
     processUs: cost.processUs - sourceUs,
     sourceUs,
     lateMs: after.lateMs,

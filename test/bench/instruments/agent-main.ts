@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { CameraBook } from '#producers/camera/camera-book.ts';
 import { captureCamera, type Frame, wallClockEpochs } from '#producers/camera/capture.ts';
@@ -8,6 +9,8 @@ import { beginJourney } from '#producers/camera/journey.ts';
 import { connect, type Link } from '#producers/camera/link.ts';
 import { Pipeline } from '#producers/camera/pipeline.ts';
 import { Publisher } from '#producers/camera/publish.ts';
+import { SourceThread } from '#producers/camera/sources/source-thread.ts';
+import type { SourceSpec } from '#producers/camera/sources/spec.ts';
 import { StatusReporter } from '#producers/camera/status.ts';
 import { Telemetry } from '#producers/camera/telemetry.ts';
 import { wrapFrame } from '#producers/camera/wrap.ts';
@@ -22,11 +25,11 @@ import type { AgentFigures, AgentSettings, AgentStage } from './agent-protocol.t
 import { openBroker } from './bench-topics.ts';
 import { serveParent } from './child.ts';
 import { costNow, holdingNow } from './cost.ts';
-import { pictureSource } from './picture-source.ts';
-import { median } from './statistics.ts';
+import type { SourceFigures, SourceThreadOptions } from './source-worker.ts';
 
 /** The camera agent: what producers/camera/main.ts makes of its parts, on pictures drawn before. */
 const STUB_WORKER = new URL('./stub-encode-worker.ts', import.meta.url);
+const SOURCE_WORKER = new URL('./source-worker.ts', import.meta.url);
 /** Only its costs are looked at, and tracing is not what is measured. */
 const NEVER_SAMPLED = new Sampler(0, 1);
 
@@ -43,7 +46,7 @@ serveParent(async (settings: AgentSettings) => {
 });
 
 class StageClock {
-  readonly us: Record<AgentStage, number> = { source: 0, capture: 0, wrap: 0, publish: 0, send: 0 };
+  readonly us: Record<AgentStage, number> = { capture: 0, wrap: 0, publish: 0, send: 0 };
 
   time<T>(stage: AgentStage, work: () => T): T {
     const startMs = systemClock.monotonicMs();
@@ -116,9 +119,8 @@ function assemble(parts: Parts) {
     memory: () => publisher.report(),
     spool: () => undefined,
   });
-  const totals = { encodeUs: 0, lateMs: 0 };
-  /** Since the last look. */
-  let copiesUs: number[] = [];
+  const totals = { encodeUs: 0 };
+  const sourceFigures: SourceFigures = new Float64Array(new SharedArrayBuffer(16));
   const encoder = new Encoder({
     workerCount: settings.encoderWorkers,
     openWorker: openWorkerOf(settings),
@@ -130,10 +132,7 @@ function assemble(parts: Parts) {
     logger,
   });
   const pipeline = new Pipeline({
-    capture: capture(parts, books, (copyUs, lateMs) => {
-      copiesUs.push(copyUs);
-      totals.lateMs = Math.max(totals.lateMs, lateMs);
-    }),
+    capture: capture(parts, books, sourceFigures),
     begin: (frame) => stages.time('capture', () => beginJourney(begin, frame)),
     encode: encoder,
     wrap: (journey, encoded) => stages.time('wrap', () => wrapFrame(record, journey, encoded)),
@@ -145,10 +144,9 @@ function assemble(parts: Parts) {
     const droppedCount = Object.values(dropped).reduce((sum, count) => sum + count, 0);
     const counts = { captured, published, dropped: droppedCount, encoded };
     const holding = holdingNow();
-    // The median: where the thread had to wait for a processor, a copy took longer, not more of it.
-    if (copiesUs.length > 0) stages.us.source += copiesUs.length * median(copiesUs);
-    copiesUs = [];
-    return { cost: costNow(), ...counts, ...totals, stagesUs: { ...stages.us }, holding };
+    const [sourceUs = 0, lateMs = 0] = sourceFigures;
+    const stagesUs = { ...stages.us };
+    return { cost: costNow(), ...counts, ...totals, sourceUs, lateMs, stagesUs, holding };
   };
   return { pipeline, figures };
 }
@@ -178,23 +176,33 @@ function timedPublisher(publisher: Publisher, stages: StageClock): Publisher {
 function capture(
   { settings, bundle, cameras }: Parts,
   books: ReadonlyMap<string, CameraBook>,
-  onTaken: (copyUs: number, lateMs: number) => void,
+  figures: SourceFigures,
 ) {
-  const { width, height } = bundle.manifest.input;
-  const content = { x: 0, y: 0, width, height };
+  const { width, height, letterbox } = bundle.manifest.input;
+  const { framesPerSecond, video } = settings;
+  const pictures = video === undefined ? settings.pictures : undefined;
+  const workerData: SourceThreadOptions = { pictures, cameraCount: cameras.length, figures };
+  const thread = new SourceThread(() => new Worker(SOURCE_WORKER, { workerData }));
+  const options = {
+    input: { width, height, fill: letterbox.fill },
+    framesPerSecond,
+    clock: systemClock,
+    logger: silentLogger,
+  };
   const stopping = new AbortController();
   let runs: Promise<void>[] = [];
   return {
     start(onFrame: (frame: Frame) => void) {
       runs = cameras.map((cameraId, index) => {
         const book = defined(books.get(cameraId), 'the book of a camera');
-        const phase = index / cameras.length;
-        const { framesPerSecond, pictures } = settings;
-        const options = { pictures, content, framesPerSecond, phase, clock: systemClock, onTaken };
+        const spec: SourceSpec =
+          video === undefined
+            ? { kind: 'synthetic', scene: 'street', seed: index, width, height }
+            : { kind: 'ffmpeg', url: video, loop: true };
         return captureCamera(
           {
             cameraId,
-            source: pictureSource(options),
+            source: thread.create(spec, options),
             epochNow: wallClockEpochs(systemClock),
             clock: systemClock,
             logger: silentLogger,
@@ -212,6 +220,7 @@ function capture(
     async stop() {
       stopping.abort();
       await Promise.all(runs);
+      await thread.close();
     },
   };
 }

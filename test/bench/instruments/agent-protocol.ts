@@ -15,6 +15,8 @@ export interface AgentSettings {
   readonly encoderWorkers: number;
   /** RGB24 at the size of the encoder's input; every camera shows them in turn. */
   readonly pictures: readonly Uint8Array[];
+  /** A file that all cameras play in place of the pictures. */
+  readonly video?: string;
 }
 
 /** Totals since the agent started. */
@@ -26,11 +28,13 @@ export interface AgentFigures {
   readonly encoded: number;
   /** In the encoder thread. */
   readonly encodeUs: number;
-  /** Time of the main thread in each stage; `source` stands for a camera and is not the agent's. */
+  /** Processor time of the thread of the sources. */
+  readonly sourceUs: number;
+  /** Time of the main thread in each stage. */
   readonly stagesUs: Readonly<Record<AgentStage, number>>;
   /** Of a camera's timer: frames that were due while the thread was busy came so late at worst. */
   readonly lateMs: number;
   readonly holding: Holding;
 }
 
-export type AgentStage = 'source' | 'capture' | 'wrap' | 'publish' | 'send';
+export type AgentStage = 'capture' | 'wrap' | 'publish' | 'send';

@@ -39,6 +39,8 @@ port.on('message', (request: ThreadRequest) => {
   }
   bitstream ??= encode(request.pixels, request.ratePoint);
   void bitstream.then((encoded) => {
+    // As the real one does.
+    (request.pixels.buffer as ArrayBuffer).transfer(0);
     const copy = encoded.slice();
     const encodeTimeUs = systemClock.nowUs();
     answer({ type: 'encoded', bitstream: copy, encodeTimeUs, encodeDurationUs: 0 }, [

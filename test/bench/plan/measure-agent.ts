@@ -4,7 +4,6 @@ import { frameBill } from '../agent/frame-bill.ts';
 import { BenchAgent } from '../instruments/agent.ts';
 import type { AgentSettings } from '../instruments/agent-protocol.ts';
 import { createTopics, openBroker } from '../instruments/bench-topics.ts';
-import { costNow, costOfFrame } from '../instruments/cost.ts';
 import { SHIPPED_BUNDLE } from '../instruments/frame-maker.ts';
 import type { Bench } from './measure-consumer.ts';
 import { processorUs } from './process-cost.ts';
@@ -25,7 +24,7 @@ export interface AgentCase {
 export interface AgentMeasured {
   /** That were published. */
   readonly framesPerSecond: number;
-  /** Processor time a frame, without the copy that stands for the camera. */
+  /** Processor time a frame, without the thread of the sources. */
   readonly mainUs: number;
   readonly allUs: number;
   readonly residentMib: number;
@@ -61,25 +60,11 @@ export async function measureAgent(
   const bill = frameBill(before, after);
   return {
     framesPerSecond: bill.framesPerSecond,
-    // The bill's own figure for the copy is wall-clock time, which others' work makes longer.
-    mainUs: bill.mainUs + bill.sourceUs - copyUs(pictures),
-    allUs: bill.processUs + bill.sourceUs - copyUs(pictures),
+    mainUs: bill.mainUs,
+    allUs: bill.processUs,
     residentMib: after.holding.residentBytes / 1024 ** 2,
     brokerUs: brokerUs / (after.published - before.published),
     frameBytes: (bytes.get(topics.frames.name) ?? 0) / published,
     statusBytes: (bytes.get(topics.status.name) ?? 0) / statuses,
   };
 }
-
-/** Processor time of copying one picture, in the least disturbed of some batches. */
-function copyUs(pictures: readonly Uint8Array[]): number {
-  const batches = Array.from({ length: COPY_BATCHES }, () => {
-    const before = costNow();
-    for (let copy = 0; copy < COPIES; copy++) pictures[copy % pictures.length]?.slice();
-    return costOfFrame(before, costNow(), COPIES).threadUs;
-  });
-  return Math.min(...batches);
-}
-
-const COPY_BATCHES = 10;
-const COPIES = 50;

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fixStart } from '#consumers/webhooks/start-positions.ts';
 import { createAuthority } from '#infra/local/certificates.ts';
 import { Guard } from '#infra/local/guard.ts';
 import type { Broker, ConsumerHandlers } from '#runtime/broker.ts';
@@ -15,6 +16,7 @@ import {
   type Topic,
   topicSpecs,
   topicTable,
+  webhookGroups,
 } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
@@ -33,9 +35,10 @@ const ACLS = 'infra/acls/main.ts';
 const FOLLOW = 'consumers/subscriber/follow-main.ts';
 const BACKFILL = 'consumers/jobs/backfill-main.ts';
 const BALANCE = 'consumers/subscriber/balance-main.ts';
+const EXPORT = 'consumers/export/main.ts';
 const GRANT = [
   ...[ACLS, '--camera', 'gate', '--inference', 'brain', '--jobs', 'night', '--operator', 'ops'],
-  ...['--subscriber', 'shop', '--group', 'shop-'],
+  ...['--subscriber', 'shop', '--group', 'shop-', '--webhooks', 'hooks'],
 ];
 const SITE_VARIABLES = { KAFKA_TOPIC_PREFIX: SITE, KAFKA_GROUP_ID: GROUP, KAFKA_PARTITIONS: '2' };
 const CONFIG = `
@@ -45,7 +48,7 @@ cameras:
 `;
 
 const secured = useSecuredStack(
-  ['admin', 'gate', 'brain', 'night', 'shop', 'ops'],
+  ['admin', 'gate', 'brain', 'night', 'shop', 'hooks', 'ops'],
   ['gate-with-card'],
 );
 const { as, said, passwords } = secured;
@@ -225,6 +228,8 @@ describe('with a role of its own', () => {
     await read(as('shop'), detection.name, 'shop-1');
     const night = as('night');
     const { frames, results, deadLetters } = TOPICS;
+    // How far live consumers are, for which it is held.
+    expect((await night.committedOffsets(GROUP, frames.name)).size).toBeGreaterThan(0);
     for (const { name } of [...Object.values(results), deadLetters, frames]) {
       expect(await refusal(send(night, name)), name).toMatch(NO_ACL);
     }
@@ -250,6 +255,29 @@ describe('with a role of its own', () => {
     expect(await refusal(read(shop, frames.name, 'shop-1'))).toMatch(NO_ACL);
     expect(await refusal(read(shop, deadLetters.name, 'shop-1'))).toMatch(NO_ACL);
     expect(await refusal(read(shop, results.detection.name, GROUP))).toMatch(NO_ACL);
+  });
+
+  it('webhooks read results in the groups of hooks, and nothing else', async () => {
+    const hooks = as('hooks');
+    const { frames, results } = TOPICS;
+    const { name: topic } = results.detection;
+    const group = `${webhookGroups(TOPICS).detection}shop`;
+    await fixStart(hooks, group, topic);
+    expect((await as('ops').committedOffsets(group, topic)).size).toBe(2);
+    await read(hooks, topic, `${webhookGroups(TOPICS).detection}new`);
+    expect(await refusal(read(hooks, frames.name, group))).toMatch(NO_ACL);
+    expect(await refusal(read(hooks, topic, 'shop-1'))).toMatch(NO_ACL);
+    expect(await refusal(send(hooks, topic))).toMatch(NO_ACL);
+    const forged = transact(hooks, group, { from: results.detection, to: [results.detection] });
+    expect(await refusal(forged)).toMatch(NO_ACL);
+  });
+
+  it('a job exports what it may read', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'halfsight-export-')), 'out.csv');
+    const order = ['--format', 'csv', '--topic', 'detection', '--output', file];
+    const { code, output } = await run('night', [EXPORT, ...order]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/out\.csv: [1-9]\d* results/);
   });
 
   it('a client certificate is a user too', async () => {

@@ -1,5 +1,5 @@
 import { assert } from '#runtime/assert.ts';
-import type { OutgoingRecord, Producer } from '#runtime/broker.ts';
+import type { AppendedAt, OutgoingRecord, Producer } from '#runtime/broker.ts';
 import { codeOf, describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Random } from '#runtime/random.ts';
@@ -12,6 +12,8 @@ interface Part {
   readonly log: PartitionLog;
   readonly records: readonly LogRecord[];
 }
+
+type OnAppended = (appended: AppendedAt) => void;
 
 /**
  * The idempotent producer: repetitions under one producer id are recognised. Now and then a failure
@@ -33,9 +35,9 @@ export class FakeProducer implements Producer {
     this.#producerId = cluster.newProducerId();
   }
 
-  send(records: readonly OutgoingRecord[]): Promise<void> {
+  send(records: readonly OutgoingRecord[], onAppended?: OnAppended): Promise<void> {
     assert(!this.#isClosed, 'a closed producer was asked to send');
-    const sent = this.#last.then(() => this.#sendAll(records));
+    const sent = this.#last.then(() => this.#sendAll(records, onAppended));
     this.#last = sent.catch(() => undefined);
     return sent;
   }
@@ -45,14 +47,14 @@ export class FakeProducer implements Producer {
     await this.#last;
   }
 
-  async #sendAll(records: readonly OutgoingRecord[]): Promise<void> {
+  async #sendAll(records: readonly OutgoingRecord[], onAppended?: OnAppended): Promise<void> {
     const { clock } = this.#host;
     const deadlineMs = clock.monotonicMs() + LIMITS.produceTimeoutMs;
     const left = new Set(partsOf(records, this.#cluster, clock.nowUs()));
     let delayMs: number = LIMITS.produceRetryDelayMsMin;
     while (true) {
       try {
-        await this.#write(left);
+        await this.#write(left, onAppended);
         return;
       } catch (error) {
         if (codeOf(error) !== 'broker-unavailable') throw error;
@@ -67,7 +69,7 @@ export class FakeProducer implements Producer {
   }
 
   /** One request. What it answers for is taken out of `left`. */
-  async #write(left: Set<Part>): Promise<void> {
+  async #write(left: Set<Part>, onAppended?: OnAppended): Promise<void> {
     const id = this.#producerId;
     const asked = [...left].map((part) => ({
       part,
@@ -76,16 +78,18 @@ export class FakeProducer implements Producer {
     const answered = await this.#cluster.network.call(this.#host, () => {
       // Partitions have leaders of their own: one may be away while another is not.
       const reached = asked.filter(() => !this.#cluster.network.isFaulty());
-      for (const { part, firstSequence } of reached) {
+      return reached.map(({ part, firstSequence }) => {
         const { log, records } = part;
         const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
         this.#cluster.checkSize(log.topic, bytes);
-        log.appendIdempotent(records, { id, firstSequence });
-      }
-      return reached;
+        const baseOffset = log.appendIdempotent(records, { id, firstSequence });
+        return { part, firstSequence, baseOffset };
+      });
     });
-    for (const { part, firstSequence } of answered) {
+    for (const { part, firstSequence, baseOffset } of answered) {
       left.delete(part);
+      const { topic, partition } = part.log;
+      if (baseOffset !== undefined) onAppended?.({ topic, partition, baseOffset });
       this.#sequences.set(part.log, firstSequence + part.records.length);
     }
     if (left.size === 0) return;

@@ -83,17 +83,22 @@ export class PartitionLog {
     this.#wake();
   }
 
-  /** The same, but records that this producer has written before are left out. */
+  /**
+   * The same, but records that this producer has written before are left out. Where the first of
+   * them is; undefined where all were written before.
+   */
   appendIdempotent(
     records: readonly LogRecord[],
     producer: { readonly id: number; readonly firstSequence: number },
-  ): void {
+  ): number | undefined {
     const state = this.#producers.get(producer.id) ?? { nextSequence: 0 };
     this.#producers.set(producer.id, state);
     const known = state.nextSequence - producer.firstSequence;
     assert(known >= 0, `a gap in the sequence numbers of producer ${producer.id}`);
+    const baseOffset = this.high;
     this.append(records.slice(known));
     state.nextSequence = Math.max(state.nextSequence, producer.firstSequence + records.length);
+    return this.high > baseOffset ? baseOffset : undefined;
   }
 
   mark(transaction: LoggedTransaction, state: 'committed' | 'aborted'): void {

@@ -82,7 +82,8 @@ describe('the bill of a frame in an agent', () => {
       dropped: frames,
       encoded: frames,
       encodeUs: 15_000 * frames,
-      stagesUs: { source: 50 * frames, capture: frames, wrap: 30 * frames, publish: 0, send: 0 },
+      sourceUs: 50 * frames,
+      stagesUs: { capture: frames, wrap: 30 * frames, publish: 0, send: 0 },
       lateMs: 3,
       holding: { heapBytes: 0, residentBytes: 0 },
     });
@@ -93,8 +94,7 @@ describe('the bill of a frame in an agent', () => {
       encodeUs: 15_000,
       wrapUs: 30,
       sourceUs: 50,
-      // 40,000 us for 200 frames, of which 50 each are the camera's.
-      mainUs: 150,
+      mainUs: 200,
       processUs: 1_950,
     });
   });

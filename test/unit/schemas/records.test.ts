@@ -8,8 +8,9 @@ import { decodeDeadLetter, encodeDeadLetter } from '#schemas/dead-letter.ts';
 import { decodeDeadLetterAction, encodeDeadLetterAction } from '#schemas/dead-letter-action.ts';
 import { decodeFrame, encodeFrame, frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
+import { decodeHeadShadow, encodeHeadShadow } from '#schemas/head-shadow.ts';
 import type { RecordTypeName } from '#schemas/record-type.ts';
-import { decodeResult, encodeResult } from '#schemas/result.ts';
+import { decodeResult, encodeResult, type Result } from '#schemas/result.ts';
 import {
   CAMERA_STATUS,
   CLASSIFICATION,
@@ -17,11 +18,13 @@ import {
   DEAD_LETTER_ACTION,
   DETECTION,
   FRAME,
+  HEAD_SHADOW,
   plain,
   SEGMENTATION,
 } from './samples.ts';
 
 const framing = singleObjectFraming();
+const NO_PROFILE = { ratePoint: null, framesPerSecondLimit: null, profileChanges: 0 };
 
 interface Sample {
   readonly value: object;
@@ -31,6 +34,8 @@ interface Sample {
   decode(record: Uint8Array | null): unknown;
 }
 
+const withoutHeadDigest = ({ lineage }: Result) => ({ lineage: { ...lineage, headDigest: '' } });
+
 const SAMPLES: Record<RecordTypeName, Sample> = {
   frame: {
     value: FRAME,
@@ -39,19 +44,28 @@ const SAMPLES: Record<RecordTypeName, Sample> = {
   },
   classification: {
     value: CLASSIFICATION,
-    before: { v1: { redrives: 0 } },
+    before: {
+      v1: { ...withoutHeadDigest(CLASSIFICATION), redrives: 0 },
+      v2: withoutHeadDigest(CLASSIFICATION),
+    },
     encode: () => encodeResult(CLASSIFICATION, framing),
     decode: (record) => decodeResult('classification', record, framing),
   },
   detection: {
     value: DETECTION,
-    before: { v1: { redrives: 0 } },
+    before: {
+      v1: { ...withoutHeadDigest(DETECTION), redrives: 0 },
+      v2: withoutHeadDigest(DETECTION),
+    },
     encode: () => encodeResult(DETECTION, framing),
     decode: (record) => decodeResult('detection', record, framing),
   },
   segmentation: {
     value: SEGMENTATION,
-    before: { v1: { redrives: 0 } },
+    before: {
+      v1: { ...withoutHeadDigest(SEGMENTATION), redrives: 0 },
+      v2: withoutHeadDigest(SEGMENTATION),
+    },
     encode: () => encodeResult(SEGMENTATION, framing),
     decode: (record) => decodeResult('segmentation', record, framing),
   },
@@ -66,9 +80,14 @@ const SAMPLES: Record<RecordTypeName, Sample> = {
     encode: () => encodeDeadLetterAction(DEAD_LETTER_ACTION, framing),
     decode: (record) => decodeDeadLetterAction(record, framing),
   },
+  'head-shadow': {
+    value: HEAD_SHADOW,
+    encode: () => encodeHeadShadow(HEAD_SHADOW, framing),
+    decode: (record) => decodeHeadShadow(record, framing),
+  },
   'camera-status': {
     value: CAMERA_STATUS,
-    before: { v1: { interrupted: false } },
+    before: { v1: { interrupted: false, ...NO_PROFILE }, v2: NO_PROFILE },
     encode: () => encodeCameraStatus(CAMERA_STATUS, framing),
     decode: (record) => decodeCameraStatus(record, framing),
   },

@@ -2,6 +2,7 @@ import type { CameraStatus } from '#schemas/camera-status.ts';
 import type { DeadLetter } from '#schemas/dead-letter.ts';
 import type { DeadLetterAction } from '#schemas/dead-letter-action.ts';
 import type { FrameRecord } from '#schemas/frame.ts';
+import type { HeadShadow } from '#schemas/head-shadow.ts';
 import type { ClassificationResult, DetectionResult, SegmentationResult } from '#schemas/result.ts';
 
 /** One valid value of each record type; fractions are exact in float32 and so come back equal. */
@@ -45,6 +46,7 @@ const ENVELOPE = {
     bundleDigest: 'ab'.repeat(32),
     headTask: 'detection',
     headVersion: '1',
+    headDigest: 'ef'.repeat(32),
     ratePoint: 1,
     tableHash: '0123456789abcdef',
     bitstreamBytes: 7654,
@@ -117,6 +119,22 @@ export const DEAD_LETTER_ACTION: DeadLetterAction = {
   timeUs: 1763712345900005,
 };
 
+export const HEAD_SHADOW: HeadShadow = {
+  task: 'detection',
+  liveVersion: '1',
+  liveDigest: '',
+  shadowVersion: '2',
+  shadowDigest: 'ef'.repeat(32),
+  bundleDigest: 'ab'.repeat(32),
+  consumer: 'halfsight-inference@host-1-4711-1763712000123',
+  frames: 9007199254740990,
+  leftOut: 12,
+  failed: 1,
+  sums: { matched: 3.5 },
+  sinceTimeUs: 1763712300000001,
+  timeUs: 1763712345900005,
+};
+
 export const CAMERA_STATUS: CameraStatus = {
   cameraId: 'gate-2.north_A',
   epoch: 1763712000123,
@@ -128,6 +146,9 @@ export const CAMERA_STATUS: CameraStatus = {
   reconnects: 2,
   lastFrameTimeUs: 1763712345678901,
   framesPerSecond: 9.5,
+  ratePoint: 2,
+  framesPerSecondLimit: 2.5,
+  profileChanges: 3,
   timeUs: 1763712345900004,
   final: false,
   interrupted: true,

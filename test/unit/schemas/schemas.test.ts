@@ -150,6 +150,7 @@ describe('topics', () => {
       'site.result.segmentation.v1',
       'site.inference.dead-letter.v1',
       'site.inference.dead-letter-action.v1',
+      'site.inference.head-shadow.v1',
     ]);
     for (const spec of specs) {
       expect(spec.partitionCount).toBe(4);
@@ -177,6 +178,6 @@ describe('topics', () => {
     for (const { name, recordType } of topicSpecs(table)) {
       expect(subjects[recordType]).toBe(`${name}-value`);
     }
-    expect(new Set(Object.values(subjects)).size).toBe(7);
+    expect(new Set(Object.values(subjects)).size).toBe(8);
   });
 });

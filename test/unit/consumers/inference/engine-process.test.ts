@@ -1,7 +1,10 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { writeContainer } from '#codec/container-v2.ts';
 import { shortHash } from '#codec/tables.ts';
-import { Engine } from '#consumers/inference/engine.ts';
+import { Engine, type ShadowOutputs } from '#consumers/inference/engine.ts';
 import { forkEngine } from '#consumers/inference/engine-channel.ts';
 import type {
   BatchOutput,
@@ -9,23 +12,31 @@ import type {
   EngineChannel,
   EngineFrame,
   EngineSettings,
+  PlacedHead,
+  ShadowOutput,
 } from '#consumers/inference/engine-protocol.ts';
 import type { Finding } from '#consumers/inference/heads/head.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
+import { loadHeadOf } from '#models/added-head.ts';
 import { loadBundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
+import { type AddedHeadChanges, storeHead } from '#test/fixtures/added-head.ts';
 import { garbled } from '#test/fixtures/garbled-bitstream.ts';
 import { TINY_BUNDLE, tinyCases } from '#test/unit/models/tiny.ts';
 
 /** The real process with real sessions, on the tiny bundle. */
 const engines: Engine[] = [];
+const folders: string[] = [];
 afterEach(async () => {
   for (const engine of engines.splice(0)) await engine.close();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
 function createEngine(changes: Partial<EngineSettings> = {}) {
+  const shadows: ShadowOutputs[] = [];
+  const refused: string[] = [];
   const channels: EngineChannel[] = [];
   const exits: string[] = [];
   const engine = new Engine({
@@ -45,10 +56,14 @@ function createEngine(changes: Partial<EngineSettings> = {}) {
     clock: systemClock,
     logger: silentLogger,
     telemetry: new Telemetry(),
+    shadows: {
+      onBatch: (_, outputs) => void shadows.push(outputs),
+      onRefused: (all) => void refused.push(...all.map(({ message }) => message)),
+    },
     onFailed: () => undefined,
   });
   engines.push(engine);
-  return { engine, channels, exits };
+  return { engine, channels, exits, shadows, refused };
 }
 
 const CASES = tinyCases();
@@ -187,5 +202,78 @@ describe('the engine process', () => {
     await engine.open();
     await engine.close();
     expect(exits).toEqual(['exit code 0']);
+  });
+});
+
+/** A head that is in its folder. */
+async function placedHead(changes: AddedHeadChanges = {}): Promise<PlacedHead> {
+  const { task = 'detection', version = '2' } = changes;
+  const heads = await mkdtemp(join(tmpdir(), 'halfsight-heads-'));
+  folders.push(heads);
+  await storeHead(heads, changes);
+  const { directory, digest } = await loadHeadOf(heads, task, version, bundle);
+  return { version, directory, digest };
+}
+
+/** A segmentation network: its outputs are not those of a detection head. */
+const OTHER_NETWORK = await readFile(join(TINY_BUNDLE, 'head-segmentation.onnx'));
+
+function boxCounts(findings: readonly (Finding | undefined)[]): number[] {
+  return findings.map((one) => (one?.task === 'detection' ? one.detections.length : -1));
+}
+
+describe('a head that came after its bundle', () => {
+  it('runs in place of its own one, and is named', async () => {
+    const head = await placedHead({ spec: { scoreMin: 0.99 } });
+    const { engine } = createEngine({ replacements: { detection: head } });
+    await engine.open();
+    const output = await engine.run(goldenBatch());
+    const [classified = [], detected = []] = [0, 1].map((place) =>
+      findingsOf(output).map((findings) => findings[place]),
+    );
+    expect(boxCounts(detected)).toEqual(CASES.map(() => 0));
+    expect(classified.map((finding) => finding?.task)).toEqual(CASES.map(() => 'classification'));
+    expect(output.added).toMatchObject({ detection: { version: '2', digest: head.digest } });
+  });
+
+  it('runs in shadow on the same features, where it is asked to', async () => {
+    const shadow = await placedHead({ spec: { scoreMin: 0.99 } });
+    const { engine, shadows, refused } = createEngine({ shadows: { detection: shadow } });
+    await engine.open();
+    expectGolden(await engine.run({ ...goldenBatch(), shadows: true }));
+    await expect.poll(() => shadows.length).toBe(1);
+    const [[ran] = []] = shadows as [ShadowOutput[]];
+    expect(ran).toMatchObject({ task: 'detection', interval: { startUs: expect.any(Number) } });
+    expect(ran !== undefined && 'findings' in ran && boxCounts(ran.findings)).toEqual(
+      CASES.map(() => 0),
+    );
+    expectGolden(await engine.run({ ...goldenBatch(), shadows: false }));
+    expect(shadows).toEqual([[ran], 'left-out']);
+    expect(refused).toEqual([]);
+  });
+
+  it.each([
+    ['that is no model', { onnx: Buffer.from('no model') }, 'cannot be opened as an ONNX model'],
+    ['with the outputs of another task', { onnx: OTHER_NETWORK }, 'is missing, not [1, boxes]'],
+    [
+      'with outputs of another shape',
+      { spec: { outputs: { boxes: 'scores', scores: 'scores', classes: 'classes' } } },
+      'is [1, 4], not [1, 4, 4]',
+    ],
+  ])('%s is refused, and as a shadow it is left out', async (_, changes, says) => {
+    const head = await placedHead(changes);
+    const { engine: live } = createEngine({ replacements: { detection: head } });
+    await expect(live.open()).rejects.toThrow(says);
+    const { engine, refused } = createEngine({ shadows: { detection: head } });
+    await engine.open();
+    expect(refused).toEqual([expect.stringContaining(says)]);
+    expectGolden(await engine.run({ ...goldenBatch(), shadows: true }));
+  });
+
+  it('is refused when its folder holds another one by then', async () => {
+    const head = await placedHead();
+    const digest = '0'.repeat(64);
+    const { engine } = createEngine({ replacements: { detection: { ...head, digest } } });
+    await expect(engine.open()).rejects.toMatchObject({ code: 'head-digest-mismatch' });
   });
 });

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { Batch, Batcher } from '#consumers/inference/batch.ts';
 import { Delivery } from '#consumers/inference/delivery.ts';
 import type { BatchOutput, EngineBatch } from '#consumers/inference/engine-protocol.ts';
-import { inferBatch } from '#consumers/inference/infer.ts';
+import { inferBatch, runInfer } from '#consumers/inference/infer.ts';
 import type { ParsedFrame } from '#consumers/inference/parsed-frame.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
@@ -24,11 +26,13 @@ function setUp(bad: readonly number[]) {
     undecodable: undefined as number | undefined,
     restarts: 0,
     runs: [] as number[][],
+    shadows: [] as (boolean | undefined)[],
   };
   const settledAs: string[] = [];
   const run = async (batch: EngineBatch): Promise<BatchOutput> => {
     const marks = batch.frames.map(({ bitstream: [mark = 0] }) => mark);
     state.runs.push(marks);
+    state.shadows.push(batch.shadows);
     if (state.isBroken || marks.some((mark) => bad.includes(mark))) {
       throw new HalfsightError('inference-stalled', 'no answer');
     }
@@ -157,5 +161,49 @@ it('the engine is told the geometry of each frame', async () => {
     inputWidth: 416,
     inputHeight: 416,
     content: { x: 0, y: 52, width: 416, height: 312 },
+  });
+});
+
+describe('heads in shadow', () => {
+  it('run while no frame of the batch has waited for long', async () => {
+    const { clock, state, options } = setUp([]);
+    const waiting = (mark: number) => {
+      const delivery = new Delivery(record(mark), clock.nowUs(), () => undefined);
+      return parsedFrame({ mark, sequence: mark, delivery });
+    };
+    const first = waiting(1);
+    await clock.advance(LIMITS.shadowWaitMsMax);
+    await inferBatch({ frames: [first], reason: 'idle' }, options);
+    const second = waiting(2);
+    await clock.advance(LIMITS.shadowWaitMsMax + 1);
+    await inferBatch({ frames: [waiting(3), second], reason: 'count' }, options);
+    expect(state.shadows).toEqual([true, false]);
+  });
+});
+
+describe('the stage', () => {
+  it('gives each batch to the engine of that moment, and what ran it to its results', async () => {
+    const { options } = setUp([]);
+    const added = { detection: { version: '2', digest: 'ab' } };
+    const found: unknown[] = [];
+    const batches: Batch[] = [1, 2].map((mark) => ({ frames: frames(mark), reason: 'idle' }));
+    const batcher = { next: async () => batches.shift() } as Batcher;
+    const { engine, ...rest } = options;
+    const engines = [
+      engine,
+      { ...engine, run: async (batch: EngineBatch) => ({ ...(await engine.run(batch)), added }) },
+    ];
+    await runInfer(
+      batcher,
+      { use: async (work) => work(engines.shift() ?? engine) },
+      {
+        ...rest,
+        publish: (_, { added: ran }) => {
+          found.push(ran);
+          return outcome('results');
+        },
+      },
+    );
+    expect(found).toEqual([undefined, added]);
   });
 });

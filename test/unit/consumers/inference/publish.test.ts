@@ -32,3 +32,25 @@ it('a head that did not run publishes that it was shed, and nothing found', () =
     'results-shed-segmentation',
   ]);
 });
+
+it('the lineage names the heads that made a result, each for itself', () => {
+  const { records } = resultsOutcome(
+    parsedFrame(),
+    {
+      findings: [],
+      intervals: [],
+      added: { detection: { version: '2', digest: 'ab'.repeat(32) } },
+      traceparent: undefined,
+    },
+    options,
+  );
+  const lineages = TASKS.map((task, index) => {
+    const { lineage } = decodeResult(task, records[index]?.value ?? null, framing);
+    return [task, lineage.headVersion, lineage.headDigest];
+  });
+  expect(lineages).toEqual([
+    ['classification', '1', ''],
+    ['detection', '2', 'ab'.repeat(32)],
+    ['segmentation', '1', ''],
+  ]);
+});

@@ -21,6 +21,9 @@ function closed(cameraId: string, captured: number, published: number): CameraSt
     framesPerSecond: 0,
     timeUs: 1,
     final: true,
+    ratePoint: null,
+    framesPerSecondLimit: null,
+    profileChanges: 0,
     interrupted: false,
     detail: '',
   };

@@ -24,6 +24,7 @@ export function envelope(changes: Partial<ResultEnvelope> = {}): ResultEnvelope 
       bundleDigest: '00'.repeat(32),
       headTask: 'detection',
       headVersion: '1',
+      headDigest: '',
       ratePoint: 0,
       tableHash: '0123456789abcdef',
       bitstreamBytes: 100,

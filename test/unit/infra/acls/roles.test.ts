@@ -32,10 +32,11 @@ describe('rulesOf', () => {
     expect(() => operationsOf('camera', 'new-topic' as never)).toThrow(/roles of new-topic/);
   });
 
-  it('a camera writes frames and statuses, and nothing else', () => {
+  it('a camera writes frames and statuses, and may look how far consumers are', () => {
     expect(lines('camera')).toEqual([
       'WRITE TOPIC site-1.camera.frame.v1',
       'WRITE TOPIC site-1.camera.status.v1',
+      'DESCRIBE GROUP site-1-brain',
     ]);
   });
 
@@ -46,20 +47,29 @@ describe('rulesOf', () => {
       'WRITE TOPIC site-1.result.detection.v1',
       'WRITE TOPIC site-1.result.segmentation.v1',
       'WRITE TOPIC site-1.inference.dead-letter.v1',
+      'WRITE TOPIC site-1.inference.head-shadow.v1',
       'READ GROUP site-1-brain',
       'WRITE TRANSACTIONAL_ID site-1-brain-site-1.camera.frame.v1-*',
     ]);
   });
 
-  it('a job reads frames in groups of its own, and writes what backfills find', () => {
+  it('a job reads in groups of its own, and writes what backfills find', () => {
     expect(lines('jobs')).toEqual([
       'READ TOPIC site-1.camera.frame.v1',
-      'WRITE TOPIC site-1.result.classification.backfill.v1',
-      'WRITE TOPIC site-1.result.detection.backfill.v1',
-      'WRITE TOPIC site-1.result.segmentation.backfill.v1',
+      'READ TOPIC site-1.camera.status.v1',
+      'READ TOPIC site-1.result.classification.v1',
+      'READ TOPIC site-1.result.detection.v1',
+      'READ TOPIC site-1.result.segmentation.v1',
+      'READ TOPIC site-1.inference.dead-letter.v1',
+      ...['classification', 'detection', 'segmentation'].flatMap((task) => [
+        `READ TOPIC site-1.result.${task}.backfill.v1`,
+        `WRITE TOPIC site-1.result.${task}.backfill.v1`,
+      ]),
       'WRITE TOPIC site-1.inference.dead-letter.backfill.v1',
       'READ GROUP site-1.camera.frame.v1-backfill-*',
+      'READ GROUP halfsight-reader-*',
       'WRITE TRANSACTIONAL_ID site-1.camera.frame.v1-backfill-*',
+      'DESCRIBE GROUP site-1-brain',
     ]);
   });
 
@@ -73,6 +83,18 @@ describe('rulesOf', () => {
       'READ TOPIC site-1.result.segmentation.backfill.v1',
       'READ GROUP halfsight-reader-*',
       'READ GROUP shop-*',
+    ]);
+  });
+
+  it('webhooks read results, in groups of hooks', () => {
+    expect(lines('webhooks')).toEqual([
+      'READ TOPIC site-1.result.classification.v1',
+      'READ TOPIC site-1.result.detection.v1',
+      'READ TOPIC site-1.result.segmentation.v1',
+      ...['classification', 'detection', 'segmentation'].flatMap((task) => [
+        `READ GROUP site-1.result.${task}.v1-webhook-*`,
+        `WRITE TRANSACTIONAL_ID site-1.result.${task}.v1-webhook-*`,
+      ]),
     ]);
   });
 

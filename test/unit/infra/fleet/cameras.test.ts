@@ -104,6 +104,14 @@ describe('npx halfsight cameras', () => {
       expect(await office.type('set', 'gate', '--fps', '9')).toContain('is so already');
       await office.type('set', 'gate', '--rate-point', 'default');
       expect(await registry.get('gate')).not.toHaveProperty('ratePoint');
+      await office.type('set', 'gate', '--bytes-per-second', '4000', '--adaptive', 'off');
+      await office.type('set', 'gate', '--adaptive', 'on', '--coarsest', 'tiny');
+      const rate = { bytesPerSecondMax: 4_000, adaptive: true, coarsest: 'tiny' };
+      expect(await registry.get('gate')).toMatchObject({ rate });
+      expect(await office.type('show', 'gate')).toMatch(/^rate +adaptive true, bytesPerS.* tiny$/m);
+      const agents = ['--bytes-per-second', '--adaptive', '--coarsest'];
+      await office.type('set', 'gate', ...agents.flatMap((name) => [name, 'default']));
+      expect(await registry.get('gate')).not.toHaveProperty('rate');
       const old = ['--version', String(before?.version)];
       await expect(office.type('set', 'gate', '--fps', '7', ...old)).rejects.toMatchObject({
         code: 'camera-conflict',

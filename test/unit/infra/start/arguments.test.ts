@@ -44,7 +44,7 @@ describe('arguments of npm start', () => {
     ['--source .', 'is no file'],
     ['--source http://host/clip.mp4', 'must be a file or an rtsp:// address'],
     ['--source clip.mp4 --cameras 2', '--cameras is for synthetic cameras'],
-    ['--cameras 0', '--cameras must be a number from 1 to 256'],
+    ['--cameras 0', '--cameras must be a number from 1 to 512'],
     ['--cameras 1.5', '--cameras must be a whole number'],
     ['--fps 61', '--fps must be a number from 0.1 to 60'],
     ['--duration soon', '--duration must be a number'],

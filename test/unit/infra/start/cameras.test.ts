@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { StartArguments } from '#infra/start/arguments.ts';
 import { agentConfig, planCameras, SCENES } from '#infra/start/cameras.ts';
-import { ConfigFile } from '#producers/camera/config-file.ts';
 import { SCENE_KINDS } from '#producers/camera/scenes/scene.ts';
-import { parseAgentSettings } from '#producers/camera/settings.ts';
+import { AGENT_MANUAL, parseAgentSettings } from '#producers/camera/settings.ts';
+import { ConfigFile } from '#runtime/config-file.ts';
 
 function args(changes: Partial<StartArguments>): StartArguments {
   return {
@@ -55,7 +55,7 @@ describe('agentConfig', () => {
       traceSampleRatio: 1,
       cameras,
     });
-    const settings = parseAgentSettings(new ConfigFile('agent.yaml', text), '/', {
+    const settings = parseAgentSettings(new ConfigFile('agent.yaml', text, AGENT_MANUAL), '/', {
       bundleDirectory: '/elsewhere',
       kafkaBrokers: undefined,
       topicPrefix: 'halfsight',

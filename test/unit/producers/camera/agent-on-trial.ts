@@ -7,6 +7,8 @@ import type { Source } from '#producers/camera/image.ts';
 import { beginJourney } from '#producers/camera/journey.ts';
 import { Pipeline } from '#producers/camera/pipeline.ts';
 import { Publisher } from '#producers/camera/publish.ts';
+import { LinkMonitor } from '#producers/camera/rate/link-monitor.ts';
+import { RateControl } from '#producers/camera/rate/rate-control.ts';
 import { readRegisteredCamera } from '#producers/camera/registered-camera.ts';
 import type { SourceOptions, SourceSpec } from '#producers/camera/sources/create.ts';
 import { Spool } from '#producers/camera/spool.ts';
@@ -76,7 +78,7 @@ export class AgentOnTrial {
   readonly host: Host;
   readonly link: RegistryLink;
   readonly books = new Map<string, CameraBook>();
-  readonly ratePoints = new Map<string, number>();
+  readonly rate: RateControl;
   readonly opened: SourceSpec[] = [];
   readonly cameras: Cameras;
   readonly telemetry: Telemetry;
@@ -91,15 +93,21 @@ export class AgentOnTrial {
     this.site = site;
     this.host = new Host(agentId, site.time);
     this.link = new RegistryLink(site.server, site.time, seededRandom(1).fork(agentId));
-    const { host, books, ratePoints, sampler } = this;
+    const { host, books, sampler } = this;
     const [clock, logger, random] = [host.clock, silentLogger, seededRandom(3).fork(agentId)];
     const ownsNow = (cameraId: string) => this.fleet.ownsNow(cameraId);
     const bytesMax = LIMITS.spoolBytesMin;
     this.#store = directory === undefined ? undefined : new SpoolStore(directory, bytesMax);
     const store = this.#store;
     const spool = store && new Spool({ store, bytesMax, books, topic: 'frames', clock, logger });
+    const link = new LinkMonitor({ clock });
+    const rate = new RateControl({
+      ...{ points: [0, 1].map(rateOf), link, lag: undefined, clock, logger },
+      waitingBytes: () => publisher.report().bytes,
+    });
+    this.rate = rate;
     const publisher = new Publisher({
-      producer: { send: (records) => this.#send(records) },
+      producer: link.watch({ send: (records) => this.#send(records) }),
       spool,
       ...{ ownsNow, clock, logger, random },
     });
@@ -116,8 +124,9 @@ export class AgentOnTrial {
       onOver: (book) => {
         this.telemetry.forget(book);
         sampler.forget(book.cameraId);
-        ratePoints.delete(book.cameraId);
+        rate.forget(book.cameraId);
       },
+      profileOf: (cameraId) => rate.report(cameraId),
     });
     this.cameras = new Cameras({
       settings: [],
@@ -129,26 +138,31 @@ export class AgentOnTrial {
       openSource: (spec, options) => this.#source(spec, options),
     });
     const reader = {
-      ...{ folder: '/', lookup: () => undefined, ratePoint: undefined },
+      ...{ folder: '/', lookup: () => undefined, ratePoint: undefined, rate: {} },
       offered: { defaultRatePoint: 0, ratePoints: [0, 1].map(rateOf) },
     };
     this.fleet = new FleetAgent({
       profile: { agentId, camerasMax: 20, framesPerSecondMax: 1_000 },
       registry: this.link.open(host),
       hooks: new FleetCameras({
-        ...{ books, ratePoints, cameras: this.cameras, stages: [encoder, publisher] },
+        ...{ books, rate, cameras: this.cameras, stages: [encoder, publisher] },
         ...{ status, telemetry: this.telemetry, clock },
         read: (camera) => readRegisteredCamera(camera, reader),
       }),
       ...{ clock, logger },
     });
-    const begin = { books, ratePoints, ownsNow, sampler, tracer: noTracer, topic: 'frames' };
+    const begin = {
+      ...{ books, ratePoints: rate.ratePoints, ownsNow, sampler, tracer: noTracer },
+      ...{ topic: 'frames', admits: (cameraId: string) => rate.admits(cameraId) },
+    };
     this.pipeline = new Pipeline({
       capture: this.cameras,
       begin: (frame) => beginJourney(begin, frame),
       encode: encoder,
-      wrap: ({ identity }, { bitstream: value }) => {
-        const { cameraId: key, epoch, sequence } = identity;
+      wrap: (journey, encoded) => {
+        const { bitstream: value } = encoded;
+        const { cameraId: key, epoch, sequence } = journey.identity;
+        rate.encoded(journey, encoded, value.length);
         const headers = { 'frame-id': `${key}-${epoch}-${sequence}` };
         return { topic: 'frames', key, value, headers };
       },
@@ -159,10 +173,12 @@ export class AgentOnTrial {
 
   async start(): Promise<void> {
     await this.pipeline.start();
+    this.rate.start();
     this.fleet.start();
   }
 
   async stop(): Promise<void> {
+    this.rate.stop();
     await Promise.all([this.fleet.stop(), this.pipeline.drain()]);
   }
 
@@ -220,5 +236,5 @@ export class AgentOnTrial {
 }
 
 function rateOf(index: number) {
-  return { index, name: `rate-${index}` };
+  return { index, name: `rate-${index}`, typicalBytes: 100 };
 }

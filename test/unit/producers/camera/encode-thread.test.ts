@@ -45,6 +45,22 @@ describe('an encoder thread', () => {
     await encoder.close();
   });
 
+  it('encodes what is too large again, coarser, as far as it may', async () => {
+    const worker = await open();
+    const fine = await worker.encode({ pixels: picture(1), ratePoint: 0 });
+    const coarse = await worker.encode({ pixels: picture(1), ratePoint: 1 });
+    expect(coarse.bitstream.length).toBeLessThan(fine.bitstream.length);
+    const encode = (bytesPerFrameMax: number, coarsest: number) => {
+      const ceiling = { bytesPerFrameMax, coarsest };
+      return worker.encode({ pixels: picture(1), ratePoint: 0, ceiling });
+    };
+    const bytes = fine.bitstream.length;
+    expect(await encode(bytes, 1)).toMatchObject({ ratePoint: 0, bitstream: fine.bitstream });
+    expect(await encode(bytes - 1, 1)).toMatchObject({ ratePoint: 1, bitstream: coarse.bitstream });
+    expect(await encode(bytes - 1, 0)).toMatchObject({ ratePoint: 0, bitstream: fine.bitstream });
+    expect(await encode(1, 1)).toMatchObject({ ratePoint: 1, bitstream: coarse.bitstream });
+  });
+
   it('takes pixels over without copying, and copies a view into a larger buffer', async () => {
     const worker = await open();
     const whole = picture(1);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type ByteCeiling,
   type EncodedImage,
   type EncodeJob,
   Encoder,
@@ -50,7 +51,7 @@ class FakeWorker implements EncodeWorker {
   }
 }
 
-async function setUp(workerCount: number) {
+async function setUp(workerCount: number, ceiling?: ByteCeiling) {
   const clock = new ManualClock();
   const workers: FakeWorker[] = [];
   const encoded: string[] = [];
@@ -62,6 +63,7 @@ async function setUp(workerCount: number) {
       workers.push(worker);
       return worker;
     },
+    ...(ceiling && { ceilingOf: () => ceiling }),
     clock,
     logger: silentLogger,
   });
@@ -141,6 +143,19 @@ describe('Encoder', () => {
     await finishOne(workers[0]);
     expect(encoded).toEqual(['a:1']);
     expect(workers).toHaveLength(1);
+  });
+
+  it('drops a frame that is too large even at the coarsest rate point', async () => {
+    const ceiling = { bytesPerFrameMax: ENCODED.bitstream.length, coarsest: 3 };
+    const { workers, encoded, journeys, submit } = await setUp(1, ceiling);
+    submit('a');
+    submit('a');
+    expect(workers[0]?.job).toMatchObject({ ceiling });
+    workers[0]?.resolve({ ...ENCODED, bitstream: new Uint8Array(4), ratePoint: 3 });
+    await settle();
+    expect(journeys.account('a').dropped).toEqual({ 'over-byte-ceiling': 1 });
+    await finishOne(workers[0]);
+    expect(encoded).toEqual(['a:1']);
   });
 
   it('replaces a worker that died, with the frame that it had dropped', async () => {

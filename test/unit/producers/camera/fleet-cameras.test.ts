@@ -40,7 +40,8 @@ describe('the cameras of an agent in a fleet', () => {
       await registry.put(wanted('gate', { labels: { site: 'north' }, ratePoint: 1 }));
       await agent.site.seconds(3);
       expect(agent.opened, 'nothing that its source has to do with').toHaveLength(1);
-      expect(agent.ratePoints.get('gate')).toBe(1);
+      expect(agent.rate.ratePoints.get('gate')).toBe(1);
+      expect(statuses.at(-1)).toMatchObject({ ratePoint: 1, profileChanges: 1 });
 
       await registry.put(wanted('gate', { framesPerSecond: 10 }));
       await agent.site.seconds(3);
@@ -162,7 +163,7 @@ describe('the cameras of an agent in a fleet', () => {
 
   it('leave nothing behind, a thousand times', () =>
     run(async (agent) => {
-      const { books, ratePoints, cameras, telemetry } = agent;
+      const { books, rate, cameras, telemetry } = agent;
       const { registry } = agent.site;
       const ids = Array.from({ length: 10 }, (_, index) => `cam-${index}`);
       for (let round = 0; round < 100; round++) {
@@ -178,7 +179,7 @@ describe('the cameras of an agent in a fleet', () => {
       expect(total).toMatchObject({ captured: agent.site.sent.length, dropped: {} });
       expect({
         books: books.size,
-        ratePoints: ratePoints.size,
+        ratePoints: rate.ratePoints.size,
         runs: cameras.size,
         shown: shown.length,
         statistics: telemetry.size,

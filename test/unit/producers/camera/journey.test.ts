@@ -5,13 +5,15 @@ import { beginJourney } from '#producers/camera/journey.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { IMAGE_FACTS } from './journeys.ts';
 
-it("begins for no frame of a camera that may be another agent's, and counts it", () => {
+it("begins for no frame of another agent's camera, nor for one too many, and counts it", () => {
   const book = new CameraBook('gate');
   const owned = { isOurs: true };
+  const rate = { hasRoom: true };
   const options = {
     books: new Map([['gate', book]]),
     ratePoints: new Map([['gate', 2]]),
     ownsNow: () => owned.isOurs,
+    admits: () => rate.hasRoom,
     sampler: new Sampler(0, 1),
     tracer: noTracer,
     topic: 'frames',
@@ -21,7 +23,10 @@ it("begins for no frame of a camera that may be another agent's, and counts it",
     return beginJourney(options, { cameraId: 'gate', epoch: 1000, sequence, image });
   };
   expect(begin(0)).toMatchObject({ identity: { sequence: 0 }, ratePoint: 2 });
-  owned.isOurs = false;
+  rate.hasRoom = false;
   expect(begin(1)).toBeUndefined();
-  expect(book.totals()).toMatchObject({ captured: 2, dropped: { 'not-owner': 1 }, inFlight: 1 });
+  owned.isOurs = false;
+  expect(begin(2)).toBeUndefined();
+  const dropped = { 'rate-limited': 1, 'not-owner': 1 };
+  expect(book.totals()).toMatchObject({ captured: 3, dropped, inFlight: 1 });
 });

@@ -93,6 +93,24 @@ describe('the accumulator of Publisher', () => {
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(40 * 100_000 + 100);
   });
 
+  it('sets its timer once for all the frames that it sends together', async () => {
+    const { clock, producer, publish } = setUp();
+    let timers = 0;
+    const { after } = clock;
+    clock.after = (ms, action) => {
+      timers++;
+      return after.call(clock, ms, action);
+    };
+    for (let round = 1; round <= 3; round++) {
+      for (let index = 0; index < 5; index++) publish('a');
+      expect(timers).toBe(round);
+      await clock.advance(LIMITS.accumulatorLingerMs);
+      expect(producer.sends).toHaveLength(round);
+      producer.acknowledge();
+      await settle();
+    }
+  });
+
   it('collects while a send is on its way, and sends that together', async () => {
     const { clock, producer, publish } = setUp();
     publish('a');

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 import { readRegisteredCamera } from '#producers/camera/registered-camera.ts';
-import type { WantedCamera } from '#producers/fleet/wanted-camera.ts';
+import type { WantedCamera, WantedRate } from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
+import { LIMITS } from '#runtime/limits.ts';
 import { wanted } from '#test/contract/registry.ts';
 
 const PASSWORD = 's3cret';
 
-function read(changes: Partial<WantedCamera>, ratePoint?: string) {
+function read(changes: Partial<WantedCamera>, ratePoint?: string, rate: WantedRate = {}) {
   const reader = {
     folder: '/etc/halfsight',
     lookup: (name: string) => {
@@ -14,6 +15,7 @@ function read(changes: Partial<WantedCamera>, ratePoint?: string) {
       return name === 'PASSWORD' ? PASSWORD : undefined;
     },
     ratePoint,
+    rate,
     offered: { defaultRatePoint: 1, ratePoints: ['fine', 'medium', 'coarse'].map(rateOf) },
   };
   return readRegisteredCamera({ ...wanted('gate', changes), version: 7 }, reader);
@@ -31,9 +33,14 @@ it('is read as the same camera in a file is', () => {
       source: { kind: 'ffmpeg', url: `rtsp://viewer:${PASSWORD}@gate/1`, loop: false },
       framesPerSecond: 8,
       ratePoint: undefined,
+      rate: undefined,
       enabled: true,
     },
-    ratePoint: 1,
+    bounds: {
+      ...{ finest: 1, coarsest: 2, framesPerSecondMax: 8, framesPerSecondMin: 1 },
+      ...{ bytesPerSecondMax: Infinity, adaptive: true },
+      bytesPerFrameMax: LIMITS.bitstreamBytesMaxDefault,
+    },
   });
   expect(read({ source: 'clips/a.mp4' })).toMatchObject({
     settings: { source: { url: '/etc/halfsight/clips/a.mp4' } },
@@ -41,10 +48,20 @@ it('is read as the same camera in a file is', () => {
 });
 
 it("has its own rate point, else the agent's, else the bundle's", () => {
-  expect(read({ ratePoint: 'fine' }, 'coarse')).toMatchObject({ ratePoint: 0 });
-  expect(read({ ratePoint: 2 })).toMatchObject({ ratePoint: 2 });
-  expect(read({}, 'coarse')).toMatchObject({ ratePoint: 2 });
-  expect(read({})).toMatchObject({ ratePoint: 1 });
+  expect(read({ ratePoint: 'fine' }, 'coarse')).toMatchObject({ bounds: { finest: 0 } });
+  expect(read({ ratePoint: 2 })).toMatchObject({ bounds: { finest: 2, coarsest: 2 } });
+  expect(read({}, 'coarse')).toMatchObject({ bounds: { finest: 2 } });
+  expect(read({})).toMatchObject({ bounds: { finest: 1 } });
+});
+
+it("has the agent's bounds where it says none of its own", () => {
+  const rate = { bytesPerSecondMax: 2_000, framesPerSecondMin: 6, coarsest: 'medium' };
+  expect(read({ framesPerSecond: 5, rate })).toMatchObject({
+    bounds: { finest: 1, coarsest: 1, framesPerSecondMin: 5, bytesPerSecondMax: 2_000 },
+  });
+  expect(read({ rate: { adaptive: false } }, undefined, rate)).toMatchObject({
+    bounds: { coarsest: 1, bytesPerSecondMax: 2_000, adaptive: false },
+  });
 });
 
 it.each([
@@ -52,6 +69,10 @@ it.each([
   [{ source: `rtsp://u:\${TWICE}@gate/1` }, 'source: TWICE is set twice.'],
   [{ source: `rtsp://u:\${PASSWORD}@` }, 'source: is no rtsp://host/path URL'],
   [{ source: 'synthetic:stret' }, 'source: names no scene: "stret"; did you mean "street"?'],
+  [
+    { rate: { coarsest: 'bad' } },
+    'rate.coarsest: "bad" is no rate point of the bundle: fine (0), medium (1), coarse (2)',
+  ],
   [
     { ratePoint: 'best' },
     'ratePoint: "best" is no rate point of the bundle: fine (0), medium (1), coarse (2)',

@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigFile } from '#producers/camera/config-file.ts';
 import {
+  AGENT_MANUAL,
   type AgentSettings,
-  chooseRatePoints,
+  chooseRates,
   defaultWorkers,
   parseAgentSettings,
   type SettingsEnvironment,
 } from '#producers/camera/settings.ts';
+import { ConfigFile } from '#runtime/config-file.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 
@@ -29,7 +30,11 @@ function environment(
 }
 
 function read(text: string, env: SettingsEnvironment = environment()): AgentSettings {
-  return parseAgentSettings(new ConfigFile('agent.yaml', text), '/etc/halfsight', env);
+  return parseAgentSettings(
+    new ConfigFile('agent.yaml', text, AGENT_MANUAL),
+    '/etc/halfsight',
+    env,
+  );
 }
 
 /** The mistakes of a text, one by one. */
@@ -166,7 +171,7 @@ describe('camera agent settings', () => {
     };
     const max = LIMITS.camerasPerAgentMax;
     expect(mistakes(list(max))).toEqual([]);
-    expect(mistakes(list(max + 1))[0]).toMatch(/^cameras: must be at most 256 in one agent/);
+    expect(mistakes(list(max + 1))[0]).toContain(`cameras: must be at most ${max} in one agent`);
     expect(mistakes(list(max + 1, ', enabled: false'))).toEqual([]);
   });
 
@@ -202,9 +207,9 @@ describe('camera agent settings', () => {
     ],
     ['fleet:', ['fleet.framesPerSecondMax: must be given: what the encoders can do together']],
     [
-      'fleet: {camerasMax: 257, fps: 1}',
+      'fleet: {camerasMax: 513, fps: 1}',
       [
-        'fleet.camerasMax: must be a whole number from 1 to 256, but is 257',
+        'fleet.camerasMax: must be a whole number from 1 to 512, but is 513',
         'fleet.framesPerSecondMax: must be given: what the encoders can do together',
         'fleet.fps: is no setting; known here: camerasMax, framesPerSecondMax',
       ],
@@ -253,7 +258,7 @@ describe('camera agent settings', () => {
 
   it('is wholly explained by the example, which is right as it stands', () => {
     const text = readFileSync(EXAMPLE, 'utf8');
-    const file = new ConfigFile('camera-agent.example.yaml', text);
+    const file = new ConfigFile('camera-agent.example.yaml', text, AGENT_MANUAL);
     const settings = parseAgentSettings(file, '/etc/halfsight', environment());
     expect(settings.cameras.filter(({ enabled }) => enabled)).toHaveLength(1);
     for (const key of file.keysKnown) {
@@ -265,7 +270,7 @@ describe('camera agent settings', () => {
   });
 });
 
-describe('chooseRatePoints', () => {
+describe('chooseRates', () => {
   const offered = {
     defaultRatePoint: 1,
     ratePoints: [
@@ -276,19 +281,46 @@ describe('chooseRatePoints', () => {
 
   it("takes the camera's, else the agent's, else the bundle's", () => {
     const cameras = `${GATE}    ratePoint: fine\n  - id: b\n    source: a.mp4\n`;
-    expect(chooseRatePoints(read(cameras), offered)).toEqual(
-      new Map([
-        ['gate', 0],
-        ['b', 1],
-      ]),
-    );
+    const chosen = chooseRates(read(cameras), offered);
+    expect([...chosen].map(([id, { finest }]) => [id, finest])).toEqual([
+      ['gate', 0],
+      ['b', 1],
+    ]);
     const settings = read(`agent: {ratePoint: 0}\n${GATE}`);
-    expect(chooseRatePoints(settings, offered).get('gate')).toBe(0);
+    expect(chooseRates(settings, offered).get('gate')?.finest).toBe(0);
+  });
+
+  it('takes each bound from the camera, else from the agent, else what is usual', () => {
+    const all = 'rate: {bytesPerSecondMax: 9000, coarsest: fine, framesPerSecondMin: 2}\n';
+    const own = '    ratePoint: 0\n    rate: {bytesPerSecondMax: 500, adaptive: false}\n';
+    const usual = { framesPerSecondMax: 5, bytesPerFrameMax: LIMITS.bitstreamBytesMaxDefault };
+    expect(chooseRates(read(`${all}${GATE}${own}`), offered).get('gate')).toEqual({
+      ...{ ...usual, finest: 0, coarsest: 0, framesPerSecondMin: 2 },
+      ...{ bytesPerSecondMax: 500, adaptive: false },
+    });
+    expect(chooseRates(read(GATE), offered).get('gate')).toEqual({
+      ...{ ...usual, finest: 1, coarsest: 1, framesPerSecondMin: 1 },
+      ...{ bytesPerSecondMax: Infinity, adaptive: true },
+    });
+  });
+
+  it('reads whose lag counts', () => {
+    expect(read(GATE).rate.lag).toBeUndefined();
+    const lag = { groupId: 'brain', lagMsMax: 20_000 };
+    expect(read(`rate: {lagGroup: brain, lagSecondsMax: 20}\n${GATE}`).rate.lag).toEqual(lag);
+    expect(mistakes(`rate: {lagSecondsMax: 20}\n${GATE}`)).toEqual([
+      'rate.lagSecondsMax: needs rate.lagGroup (agent.yaml:1)',
+    ]);
+    expect(mistakes(`${GATE}    rate: {bytesPerSecondMax: 5, fine: 1}\n`)).toEqual([
+      'cameras[0].rate.bytesPerSecondMax: ' +
+        'must be a number from 100 to 100000000, but is 5 (agent.yaml:4)',
+      expect.stringMatching(/^cameras\[0\]\.rate\.fine: is no setting/),
+    ]);
   });
 
   it('names the key and line of one that the bundle lacks', () => {
     const settings = read(`${GATE}    ratePoint: coarse\n`);
-    expect(() => chooseRatePoints(settings, offered)).toThrow(
+    expect(() => chooseRates(settings, offered)).toThrow(
       'cameras[0].ratePoint: "coarse" is no rate point of the bundle: ' +
         'fine (0), medium (1) (agent.yaml:4)',
     );

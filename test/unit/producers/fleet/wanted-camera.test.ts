@@ -7,6 +7,7 @@ describe('a wanted camera', () => {
   it.each([
     ['as it usually is', {}],
     ['with everything', { ratePoint: 'fine', labels: { site: 'a/b' }, heads: ['detect'] }],
+    ['with bounds', { rate: { adaptive: false, bytesPerSecondMax: 2_000, coarsest: 3 } }],
     ['disabled, by index', { enabled: false, ratePoint: 0 }],
   ])('is right %s', (_, changes) => {
     expect(() => checkCamera(wanted('gate', changes))).not.toThrow();
@@ -18,6 +19,9 @@ describe('a wanted camera', () => {
     ['framesPerSecond', { framesPerSecond: LIMITS.framesPerSecondMax + 1 }],
     ['ratePoint', { ratePoint: -1 }],
     ['ratePoint', { ratePoint: 'a b' }],
+    ['rate.coarsest', { rate: { coarsest: 'a b' } }],
+    ['rate.bytesPerSecondMax', { rate: { bytesPerSecondMax: 1 } }],
+    ['rate.bytesPerFrameMax', { rate: { bytesPerFrameMax: LIMITS.frameRecordBytesMax } }],
     ['labels', { labels: { 'a b': 'c' } }],
     ['heads', { heads: [''] }],
   ])('is wrong with another %s', (part, changes) => {

@@ -249,3 +249,44 @@ describe('cure P: a record is not copied from buffer to buffer', () => {
     expect(cured).toEqual({ sha256: plain.sha256, allocated: 0 });
   });
 });
+
+describe('cure Q: a connection seldom wakes the process to look for late answers', () => {
+  /** Two requests, one of which has waited for too long; the connection closes after 1,600 ms. */
+  const look = `
+    const RequestQueue = require('kafkajs/src/network/requestQueue/index.js');
+    const quiet = { debug() {}, error() {}, warn() {}, info() {} };
+    const queue = new RequestQueue({
+      logger: { namespace: () => quiet, ...quiet }, requestTimeout: 10000,
+      enforceRequestTimeout: true, clientId: 'x', broker: 'y', maxInFlightRequests: 9,
+      isConnected: () => true,
+    });
+    let looks = 0;
+    const original = globalThis.setInterval;
+    globalThis.setInterval = (action, ms) => original(() => { looks++; action(); }, ms);
+    const late = [];
+    const sent = (name, agoMs) => ({
+      sentAt: Date.now() - agoMs, requestTimeout: 10000,
+      timeoutRequest() { if (!late.includes(name)) late.push(name); },
+    });
+    queue.inflight.set(1, sent('late', 10001));
+    queue.inflight.set(2, sent('recent', 1000));
+    queue.scheduleRequestTimeoutCheck();
+    setTimeout(() => queue.destroy(), 1600);
+    process.on('exit', () => console.log(JSON.stringify({ looks, late })));
+  `;
+
+  it('kafkajs as it comes looks ten times a second; cured, once, and finds the same', () => {
+    const plain = JSON.parse(inPlainKafkajs(look));
+    const cured = JSON.parse(inCuredKafkajs(look));
+    expect(plain.looks).toBeGreaterThan(4);
+    expect(cured.looks).toBe(1);
+    expect(plain.late).toEqual(['late']);
+    expect(cured.late).toEqual(['late']);
+  });
+
+  it('a connection that was lost is looked at no more', () => {
+    const lost = look.replace('isConnected: () => true', 'isConnected: () => false');
+    const ended = lost.replace(/setTimeout\(.*1600\);/, '');
+    expect(JSON.parse(inCuredKafkajs(ended)).looks).toBe(1);
+  });
+});

@@ -10,7 +10,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml';
-import { HalfsightError } from '#runtime/errors.ts';
+import { HalfsightError } from './errors.ts';
 
 /** Where a value stands, for errors: `cameras[2].fps` and `agent.yaml:14`. */
 export interface Place {
@@ -24,14 +24,17 @@ export interface Place {
  */
 export class ConfigFile {
   readonly #fileName: string;
+  readonly #manual: string;
   readonly #document: Document;
   readonly #lines = new LineCounter();
   readonly #problems: string[] = [];
   /** Every key that the program has asked for, with list positions as `[]`. */
   readonly keysKnown = new Set<string>();
 
-  constructor(fileName: string, text: string) {
+  /** `manual`: the file that explains every key. */
+  constructor(fileName: string, text: string, manual: string) {
     this.#fileName = fileName;
+    this.#manual = manual;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
     for (const error of this.#document.errors) {
       const { line } = this.#lines.linePos(error.pos[0]);
@@ -62,7 +65,7 @@ export class ConfigFile {
     const count = this.#problems.length === 1 ? '' : `${this.#problems.length} mistakes: `;
     const inOrder = this.#problems.toSorted((a, b) => lineNumber(a) - lineNumber(b));
     throw new HalfsightError('config-invalid', `${count}${inOrder.join('; ')}.`, {
-      advice: 'producers/camera/camera-agent.example.yaml explains every key.',
+      advice: `${this.#manual} explains every key.`,
     });
   }
 

@@ -1,0 +1,127 @@
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { choosePorts } from '#infra/local/ports.ts';
+import type { LocalStack } from '#infra/local/stack.ts';
+import { loadBundle } from '#models/bundle.ts';
+import { defined } from '#runtime/assert.ts';
+import type { Broker } from '#runtime/broker.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { silentLogger } from '#runtime/log.ts';
+import { freshSeed, seededRandom } from '#runtime/random.ts';
+import { readEnvironment } from '#runtime/settings.ts';
+import { decodeFrame } from '#schemas/frame.ts';
+import { singleObjectFraming } from '#schemas/framing.ts';
+import { type TopicTable, topicSpecs, topicTable } from '#schemas/topics.ts';
+import { RecordWatch } from '#test/bench/instruments/record-watch.ts';
+import { AgentProcess } from '#test/fixtures/agent-child.ts';
+import { NetworkProxy } from '#test/fixtures/network-proxy.ts';
+import { checkBooks, readStatuses } from '#test/integration/camera-agent-process.ts';
+import { startTestStack } from '#test/integration/start-stack.ts';
+
+/** Rate control on a real line: 1 Mbit/s, 37.5 kbit/s for a while, and 1 Mbit/s again. */
+
+const WIDE = { bytesPerSecond: 125_000, delayMs: 5 };
+const THIN = { bytesPerSecond: 4_687, delayMs: 5 };
+const FPS = 5;
+const BUNDLE = readEnvironment({}).bundleDirectory;
+/** The rate point that it is wanted at, and the coarsest one. */
+const [STANDARD, TINY] = [1, 3];
+const SQUEEZED_MS = 14_000;
+/** After which the line's first bytes are of frames that were coded for it. */
+const ADAPTED_MS = 7_000;
+
+interface Arrival {
+  readonly atMs: number;
+  readonly ageMs: number;
+  readonly bytes: number;
+  readonly ratePoint: number;
+}
+
+let stack: LocalStack;
+let proxy: NetworkProxy;
+let broker: Broker;
+let agent: AgentProcess | undefined;
+let port = 0;
+
+beforeAll(async () => {
+  [port = 0] = await choosePorts(1, [], seededRandom(freshSeed()));
+  stack = await startTestStack({ redis: false, advertisedPorts: [port] });
+  const behind = defined(stack.proxied[0], 'the listener behind the proxy');
+  proxy = new NetworkProxy(Number(behind.split(':')[1]));
+  await proxy.listen(port);
+  proxy.become(WIDE);
+  const settings = { brokers: stack.brokers, clientId: 'test', tls: undefined, sasl: undefined };
+  broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
+});
+afterEach(async ({ task }) => {
+  await agent?.stop('SIGKILL');
+  if (task.result?.state === 'fail') process.stderr.write(agent?.log ?? '');
+});
+afterAll(async () => {
+  await broker.close();
+  await proxy.close();
+  await stack.stop();
+});
+
+/** Frames as they come to a reader that has a good line. */
+async function watchFrames(topics: TopicTable): Promise<readonly Arrival[]> {
+  const arrivals: Arrival[] = [];
+  const framing = singleObjectFraming();
+  const watch = new RecordWatch({
+    ...{ broker, groupId: 'onlooker', topics: [topics.frames.name] },
+    onRecord: ({ value }, receivedUs) => {
+      const { captureTimeUs, ratePoint } = decodeFrame(value, framing);
+      const ageMs = (receivedUs - captureTimeUs) / 1_000;
+      const bytes = value?.length ?? 0;
+      arrivals.push({ atMs: systemClock.monotonicMs(), ageMs, bytes, ratePoint });
+    },
+  });
+  await watch.start();
+  return arrivals;
+}
+
+it('a camera gives way to a thin line, goes on publishing, and comes back with it', async () => {
+  const topics = topicTable({ prefix: 'squeezed', partitionCount: 1 });
+  await broker.ensureTopics(topicSpecs(topics));
+  const arrivals = await watchFrames(topics);
+  const config = `
+agent: {id: agent-a, encoderWorkers: 1}
+cameras:
+  - {id: street, source: "synthetic:street?seed=1&width=416&height=416", fps: ${FPS}}
+`;
+  const brokers = [`127.0.0.1:${port}`];
+  agent = new AgentProcess({ config, brokers, prefix: 'squeezed', bundle: BUNDLE });
+  await agent.until('frames come', 30_000, () => arrivals.length >= 3 * FPS);
+  const changes = () => agent?.eventsOf('profile-changed') ?? [];
+  expect(changes(), 'the line carries all of it').toEqual([]);
+
+  const thinMs = systemClock.monotonicMs();
+  proxy.become(THIN);
+  await agent.until('it gives way', 20_000, () => changes().length > 0);
+  await systemClock.sleep(thinMs + SQUEEZED_MS - systemClock.monotonicMs());
+  const wideMs = systemClock.monotonicMs();
+  proxy.become(WIDE);
+  await agent.until('it is back', 40_000, () => changes().at(-1)?.to === `standard ${FPS}/s`);
+  const back = arrivals.length;
+  await agent.until('frames come as before', 20_000, () => arrivals.length >= back + 2 * FPS);
+  expect(await agent.stop()).toBe(0);
+
+  const adapted = arrivals.filter(({ atMs }) => atMs >= thinMs + ADAPTED_MS && atMs < wideMs);
+  expect(adapted.length, 'frames come all the time').toBeGreaterThan(3);
+  expect(new Set(adapted.map(({ ratePoint }) => ratePoint))).toEqual(new Set([TINY]));
+  const bytes = adapted.reduce((sum, one) => sum + one.bytes, 0);
+  expect((bytes * 1_000) / (SQUEEZED_MS - ADAPTED_MS)).toBeLessThan(THIN.bytesPerSecond);
+  expect(Math.max(...arrivals.map(({ ageMs }) => ageMs))).toBeLessThan(SQUEEZED_MS);
+  expect(arrivals.at(-1)?.ratePoint).toBe(STANDARD);
+  // Down; up while the line is thin, as far as it lets, and down where it does not; up again.
+  expect(changes().length).toBeLessThanOrEqual(8);
+
+  const books = await checkBooks(broker, topics, await loadBundle(BUNDLE));
+  const [street] = [...books.values()];
+  expect(street?.final.dropped['rate-limited']).toBeGreaterThan(0);
+  expect(street?.final.profileChanges).toBe(changes().length);
+  const statuses = await readStatuses(broker, topics);
+  const limits = statuses.map(({ framesPerSecondLimit }) => framesPerSecondLimit ?? 0);
+  expect(Math.min(...limits)).toBeGreaterThanOrEqual(1);
+  expect(Math.max(...limits)).toBe(FPS);
+});
