@@ -14,7 +14,8 @@ on. Workers started with the same ID share the work.
   --bundle DIR     body and heads; its tables must be those of the cameras' bundle, else frames
                    become dead letters (PREFIX.inference.dead-letter.backfill.v1);
                    default HALFSIGHT_BUNDLE
-  --heads A,B      default: all of the bundle
+  --heads A,B      default: all of the bundle; detection-2 is version 2 of the detection head in
+                   HALFSIGHT_HEADS_DIRECTORY (npx halfsight heads), newer than the frames or not
   --cameras A,B    default: all
   --since TIME     frames written to Kafka then or later, 2026-11-28T20:00:00Z;
                    default: the oldest

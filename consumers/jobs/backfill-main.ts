@@ -1,9 +1,5 @@
-import { forkEngine } from '#consumers/inference/engine-channel.ts';
-import { inferenceSettings } from '#consumers/inference/settings.ts';
-import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
 import { print } from '#consumers/subscriber/print.ts';
-import { loadBundle } from '#models/bundle.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
@@ -11,14 +7,13 @@ import { EXIT, exitCodeOf, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
-import { openFraming } from '#schemas/open-framing.ts';
-import { backfillTopics } from '#schemas/topics.ts';
-import { type BackfillSummary, runBackfill } from './backfill.ts';
+import type { BackfillSummary } from './backfill.ts';
 import {
   BACKFILL_USAGE,
   type BackfillArguments,
   readBackfillArguments,
 } from './backfill-arguments.ts';
+import { runPreparedBackfill } from './prepared-backfill.ts';
 import { progressText, summaryText } from './progress-text.ts';
 
 /** `npm run backfill`: see BACKFILL_USAGE. SIGTERM drains; what is left goes on another time. */
@@ -38,32 +33,18 @@ await runProcess(logger, async ({ stopping }) => {
 });
 
 async function backfill(
-  { order, json, bundle: directory }: BackfillArguments,
+  { order, json, bundle: bundleDirectory }: BackfillArguments,
   stopping: AbortSignal,
 ): Promise<BackfillSummary> {
-  const settled = readEnvironment();
-  const { bundleDirectory = settled.bundleDirectory } = { bundleDirectory: directory };
-  // The order says which heads; nothing is shed.
-  const environment = { ...settled, bundleDirectory, heads: undefined, shedHeads: undefined };
-  const bundle = await loadBundle(bundleDirectory);
-  const settings = inferenceSettings(environment, bundle);
-  const { topics } = settings;
+  const environment = readEnvironment();
   const clock = systemClock;
   const brokers = environment.kafkaBrokers ?? localBrokers();
   const broker = openKafka(brokerSettings(environment, 'backfill', brokers), { clock, logger });
   const tracing = await startTracing('halfsight-backfill', environment);
+  const { tracer } = tracing;
   try {
-    const { deadLetters, results } = backfillTopics(topics);
-    for (const { name } of [...Object.values(results), deadLetters]) {
-      await broker.partitionCount(name);
-    }
-    const summary = await runBackfill({
-      ...order,
-      ...{ bundle, settings, topics, broker, clock, logger, stopping },
-      framing: await openFraming(environment.schemaRegistryUrl, backfillTopics(topics)),
-      tracer: tracing.tracer,
-      telemetry: new Telemetry(),
-      spawnEngine: forkEngine,
+    const summary = await runPreparedBackfill(order, {
+      ...{ environment, bundleDirectory, broker, clock, logger, tracer, stopping },
       onProgress: (progress) =>
         void print(`${json ? JSON.stringify(progress) : progressText(progress)}\n`),
     });

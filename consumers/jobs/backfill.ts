@@ -52,7 +52,8 @@ export async function runBackfill(options: BackfillOptions): Promise<BackfillSum
   const { topics, bundle, clock } = options;
   const heads = checkOrder(options, bundle, clock.nowUs() / 1000);
   const groupId = `${backfillGroups(topics)}${options.id}`;
-  const subject = subjectOf(options, bundle, heads);
+  const { replacements } = options.settings.engine;
+  const subject = subjectOf(options, bundle, heads, replacements);
   const ranges = await patiently(options, () =>
     fixRanges({ ...options, topic: topics.frames.name, groupId, subject }),
   );

@@ -1,3 +1,4 @@
+import type { AddedVersions } from '#consumers/inference/engine-protocol.ts';
 import type { Bundle } from '#models/bundle.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { isCameraId } from '#schemas/frame.ts';
@@ -16,20 +17,24 @@ export interface Order extends Selection {
 
 const ID = /^[A-Za-z0-9_-]{1,60}$/;
 
-/** The heads that shall run, in the bundle's order. Throws `usage-invalid` for a wrong order. */
-export function checkOrder(order: Order, { manifest }: Bundle, nowMs: number): readonly Task[] {
-  const { id, cameras, sinceMs, untilMs, framesPerSecondMax } = order;
-  if (!ID.test(id)) throw wrong(`"${id}" is no id: 1 to 60 letters, digits, "-" and "_".`);
+/** Throws `usage-invalid` for a choice of frames that cannot be meant. */
+export function checkSelection({ cameras, sinceMs, untilMs }: Selection, nowMs: number): void {
   const stranger = cameras?.find((camera) => !isCameraId(camera));
   if (stranger !== undefined) throw wrong(`"${stranger}" can be no camera's id.`);
   if (cameras?.length === 0) throw wrong('no camera is named.');
-  if (sinceMs !== undefined && sinceMs >= (untilMs ?? nowMs)) {
-    throw wrong(
-      untilMs === undefined
-        ? `it shall begin at ${timeText(sinceMs)}, which is yet to come.`
-        : `it shall begin at ${timeText(sinceMs)} and end at ${timeText(untilMs)}.`,
-    );
-  }
+  if (sinceMs === undefined || sinceMs < (untilMs ?? nowMs)) return;
+  throw wrong(
+    untilMs === undefined
+      ? `it shall begin at ${timeText(sinceMs)}, which is yet to come.`
+      : `it shall begin at ${timeText(sinceMs)} and end at ${timeText(untilMs)}.`,
+  );
+}
+
+/** The heads that shall run, in the bundle's order. Throws `usage-invalid` for a wrong order. */
+export function checkOrder(order: Order, { manifest }: Bundle, nowMs: number): readonly Task[] {
+  const { id, framesPerSecondMax } = order;
+  if (!ID.test(id)) throw wrong(`"${id}" is no id: 1 to 60 letters, digits, "-" and "_".`);
+  checkSelection(order, nowMs);
   if (framesPerSecondMax !== undefined && !(framesPerSecondMax > 0)) {
     throw wrong(`${framesPerSecondMax} frames a second would never end.`);
   }
@@ -47,9 +52,16 @@ export function subjectOf(
   { cameras, sinceMs, untilMs }: Order,
   { digest }: Bundle,
   heads: readonly Task[],
+  added: AddedVersions | undefined,
 ): string {
   const sorted = cameras && [...new Set(cameras)].sort();
-  return JSON.stringify({ digest, heads, cameras: sorted, sinceMs, untilMs });
+  const versions = heads.flatMap((task) =>
+    added?.[task] === undefined ? [] : [added[task].digest],
+  );
+  return JSON.stringify({
+    ...{ digest, heads, cameras: sorted, sinceMs, untilMs },
+    ...(versions.length === 0 ? {} : { added: versions }),
+  });
 }
 
 function timeText(timeMs: number): string {

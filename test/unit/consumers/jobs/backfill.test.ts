@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { BackfillOptions } from '#consumers/jobs/backfill.ts';
 import type { Progress } from '#consumers/jobs/progress.ts';
 import { codeOf } from '#runtime/errors.ts';
 import { createLogger } from '#runtime/log.ts';
@@ -263,10 +264,19 @@ it('ends where frames are deleted before they were read, and says how many', asy
   expect(new Set(partitions).size, 'once for each').toBe(said.length);
 });
 
+const WITH_DETECTION_2: BackfillOptions['settings'] = {
+  engine: {
+    ...{ bundleDirectory: '', heads: [], provider: 'cpu', threads: 1 },
+    replacements: { detection: { version: '2', digest: 'ab'.repeat(32), directory: '' } },
+  },
+  ...{ batchFramesMax: 2, commitIntervalMs: 200 },
+};
+
 describe('an order that is refused', () => {
   it.each([
     ['another order under the same id', { cameras: ['gate'] }],
     ['other heads under the same id', { heads: ['detection'] }],
+    ['a head that came later under the same id', { settings: WITH_DETECTION_2 }],
   ])('%s', async (_, order) => {
     const scene = await storedFrames();
     await scene.time.drive(scene.write(0, 2));

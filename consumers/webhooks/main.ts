@@ -1,0 +1,43 @@
+import { systemClock } from '#runtime/clock.ts';
+import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
+import { createLogger } from '#runtime/log.ts';
+import { freshSeed, seededRandom } from '#runtime/random.ts';
+import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
+import { openFraming } from '#schemas/open-framing.ts';
+import { topicTable } from '#schemas/topics.ts';
+import { readHooks } from './hooks-file.ts';
+import { WebhookWorker } from './webhook-worker.ts';
+
+/**
+ * Sends results to the hooks of HALFSIGHT_WEBHOOKS; webhooks.example.yaml is the manual. As many of
+ * these as there shall be may run.
+ *
+ *     npm run webhooks
+ */
+const environment = readAtStart(() => readEnvironment());
+const rootLogger = createLogger({ level: environment.logLevel, format: environment.logFormat });
+
+await runProcess(rootLogger, async ({ stopping, logger }) => {
+  const hooks = readHooks(environment);
+  const topics = topicTable({ prefix: environment.topicPrefix });
+  const clock = systemClock;
+  const broker = openKafka(brokerSettings(environment, 'webhooks'), { clock, logger });
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  const worker = new WebhookWorker({
+    ...{ hooks, broker, topics, clock, logger, prefix: environment.topicPrefix },
+    redis: redisSettings(environment),
+    framing: await openFraming(environment.schemaRegistryUrl, topics),
+    random: seededRandom(freshSeed()),
+    onFailed: failed.reject,
+  });
+  worker.start();
+  logger.info('webhooks-started', { hooks: hooks.map(({ name }) => name).join(',') });
+  try {
+    await Promise.race([aborted(stopping), failed.promise]);
+  } finally {
+    await worker.stop();
+    await broker.close();
+  }
+});
