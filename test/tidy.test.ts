@@ -50,11 +50,35 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
     folder: 'consumers/dead-letters/',
     mayImport: ['consumers/dead-letters/', 'consumers/subscriber/', 'runtime/', 'schemas/'],
   },
-  // Jobs run the inference pipeline on what is stored.
+  // Results leave for elsewhere: files, receivers, reports. Of jobs they know the port, since some
+  // are run as jobs, and how errors of the queue's Redis are judged.
+  {
+    folder: 'consumers/export/',
+    mayImport: [
+      ...['consumers/export/', 'consumers/subscriber/', 'consumers/jobs/kind.ts'],
+      ...['runtime/', 'schemas/'],
+    ],
+  },
+  {
+    folder: 'consumers/webhooks/',
+    mayImport: [
+      ...['consumers/webhooks/', 'consumers/subscriber/', 'runtime/', 'schemas/'],
+      ...['consumers/jobs/queue-connection.ts', 'consumers/jobs/redis-watch.ts'],
+    ],
+  },
+  {
+    folder: 'consumers/reports/',
+    mayImport: [
+      ...['consumers/reports/', 'consumers/subscriber/', 'consumers/webhooks/'],
+      ...['consumers/jobs/kind.ts', 'runtime/', 'schemas/'],
+    ],
+  },
+  // Jobs run what else there is, the inference pipeline for one, on what is stored.
   {
     folder: 'consumers/jobs/',
     mayImport: [
       ...['consumers/jobs/', 'consumers/inference/', 'consumers/subscriber/'],
+      ...['consumers/dead-letters/', 'consumers/export/', 'consumers/reports/'],
       ...['runtime/', 'schemas/', 'models/'],
     ],
   },
@@ -77,6 +101,7 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
     mayImport: [
       ...['infra/', 'runtime/'],
       ...['consumers/subscriber/', 'consumers/dead-letters/', 'consumers/jobs/'],
+      ...['consumers/export/main.ts', 'consumers/webhooks/command-main.ts'],
     ],
   },
   // The operator's view of the registry; a source is judged as the agents judge it.
@@ -87,6 +112,34 @@ const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly s
       ...['producers/camera/source-address.ts', 'producers/camera/sources/redact.ts'],
       ...['consumers/subscriber/text-table.ts', 'consumers/subscriber/print.ts'],
       'consumers/subscriber/result-text.ts',
+    ],
+  },
+  // The operator's hand on the folder of heads; a head is judged as the consumers judge it.
+  {
+    folder: 'infra/heads/',
+    mayImport: [
+      ...['infra/heads/', 'models/', 'runtime/', 'schemas/', 'consumers/subscriber/print.ts'],
+      ...['text-table', 'read-to-end', 'local-brokers'].map(
+        (name) => `consumers/subscriber/${name}.ts`,
+      ),
+    ],
+  },
+  // The operator's view of the queue of jobs.
+  {
+    folder: 'infra/jobs/',
+    mayImport: [
+      ...['infra/jobs/', 'infra/number-options.ts', 'consumers/jobs/', 'runtime/', 'schemas/'],
+      ...['print', 'result-text', 'text-table'].map((name) => `consumers/subscriber/${name}.ts`),
+    ],
+  },
+  // The operator's hand over HTTP: the commands' own rules, registry, queue and folder of heads.
+  {
+    folder: 'infra/control/',
+    mayImport: [
+      ...['infra/control/', 'infra/fleet/', 'infra/heads/', 'infra/command/nearest.ts'],
+      ...['producers/fleet/', 'consumers/jobs/', 'consumers/dead-letters/'],
+      ...['consumers/subscriber/local-brokers.ts', 'consumers/subscriber/print.ts'],
+      ...['models/bundle.ts', 'runtime/', 'schemas/'],
     ],
   },
   {

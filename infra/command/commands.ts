@@ -21,6 +21,21 @@ export const COMMANDS: readonly Command[] = [
     run: () => import('#infra/fleet/main.ts'),
   },
   {
+    name: 'heads',
+    description: 'adds a head, compares it in shadow and switches to it while consumers run',
+    run: () => import('#infra/heads/main.ts'),
+  },
+  {
+    name: 'jobs',
+    description: 'adds, watches, pauses and cancels jobs: backfills and others; or runs them',
+    run: () => import('#infra/jobs/main.ts'),
+  },
+  {
+    name: 'control',
+    description: 'serves cameras, jobs, heads and dead letters over HTTP, for programs',
+    run: () => import('#infra/control/main.ts'),
+  },
+  {
     name: 'topics',
     description: 'creates the topics, alters settings that differ, and says what it did',
     run: () => import('#infra/topics/main.ts'),
@@ -36,6 +51,16 @@ export const COMMANDS: readonly Command[] = [
     run: () => import('#consumers/subscriber/follow-main.ts'),
   },
   {
+    name: 'export',
+    description: 'writes results into a file: COCO, CSV, Parquet or ONVIF JSON',
+    run: () => import('#consumers/export/main.ts'),
+  },
+  {
+    name: 'webhooks',
+    description: 'lists, tests and resumes the hooks that results are sent to',
+    run: () => import('#consumers/webhooks/command-main.ts'),
+  },
+  {
     name: 'balance',
     description: 'says what became of the frames of every camera; exit 1 if it does not add up',
     run: () => import('#consumers/subscriber/balance-main.ts'),
@@ -49,6 +74,14 @@ export const COMMANDS: readonly Command[] = [
     name: 'backfill',
     description: 'runs heads over frames that are stored; results on topics of their own',
     run: () => import('#consumers/jobs/backfill-main.ts'),
+  },
+  {
+    name: 'completion',
+    description: 'prints what makes bash complete these commands: source <(... completion bash)',
+    run: async () => {
+      const { completeCommands } = await import('./completion.ts');
+      completeCommands(COMMANDS.map(({ name }) => name));
+    },
   },
 ];
 
@@ -69,7 +102,6 @@ export function commandsText(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const lines = COMMANDS.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
   return `Usage: npx halfsight COMMAND [options]\n\n${lines.join('\n')}\n
-npx halfsight COMMAND --help says more of plan, cameras, acls, follow, dead-letters
-and backfill; the others have no options and read the environment (README.md). npm start runs
-everything on this machine.\n`;
+npx halfsight COMMAND --help says more. Where Kafka and Redis are, the environment says (README.md);
+npm start runs everything on this machine.\n`;
 }

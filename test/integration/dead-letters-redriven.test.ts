@@ -28,6 +28,7 @@ function finalStatus(topics: TopicTable, cameraId: string, published: number): O
       ...{ cameraId, epoch: EPOCH, agentId: 'test', state: 'ended' },
       ...{ captured: published, published },
       ...{ dropped: {}, reconnects: 0, lastFrameTimeUs: 1, framesPerSecond: 1 },
+      ...{ ratePoint: null, framesPerSecondLimit: null, profileChanges: 0 },
       ...{ timeUs: 1, final: true, interrupted: false, detail: '' },
     },
     FRAMING,

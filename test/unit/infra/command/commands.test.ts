@@ -27,7 +27,11 @@ describe('chooseCommand', () => {
     ['plna', 'Is it plan?'],
     ['dead-leters', 'Is it dead-letters?'],
     ['Topics', 'Is it topics?'],
-    ['banana', 'There are plan, cameras, topics, acls, follow, balance, dead-letters, backfill.'],
+    [
+      'banana',
+      'There are plan, cameras, heads, jobs, control, topics, acls, ' +
+        'follow, export, webhooks, balance, dead-letters, backfill, completion.',
+    ],
   ])('refuses %s and says: %s', (name, advice) => {
     expect(() => chooseCommand([name])).toThrow(
       expect.objectContaining({ code: 'usage-invalid', advice }),
@@ -64,7 +68,7 @@ describe('npx halfsight', () => {
     expect(stderr).toContain('Is it follow?');
   });
 
-  it.each(['plan', 'cameras', 'acls', 'follow', 'dead-letters'])(
+  it.each(['plan', 'cameras', 'heads', 'acls', 'follow', 'export', 'webhooks', 'dead-letters'])(
     '%s has its own arguments',
     (name) => {
       const { status, stdout } = halfsight(name, '--help');
