@@ -53,6 +53,8 @@ const PATIENCE_MS = 180_000;
 /** Cameras that are there for a moment, at one time. */
 const PASSING_CAMERAS = 20;
 const SETTLE_MS = 20_000;
+/** How frames arrive while all is well. */
+const BASELINE_MS = 60_000;
 /** Of the second half of the cycles: a collector's swing. */
 const MEMORY_GROWTH_MAX_MIB = 24;
 
@@ -100,7 +102,7 @@ export async function runFleet(
 
     await systemClock.sleep(SETTLE_MS);
     watch.cut();
-    await systemClock.sleep(options.minutesWithoutRedis * 60_000);
+    await systemClock.sleep(BASELINE_MS);
     const withRedis = watch.cut();
     const before = await ownersOf(registry);
     const epochs = new Map(cameraIds.map((id) => [id, watch.epochOf(id)]));
