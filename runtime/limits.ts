@@ -104,6 +104,9 @@ export const LIMITS = {
   fleetCamerasMax: 10_000,
   cameraSourceLengthMax: 2_048,
   cameraLabelsMax: 16,
+  /** Heads that a camera may name, in the registry and in each of its frames. */
+  headsPerCameraMax: 16,
+  headNameLengthMax: 64,
   /** How often an agent renews its leases, learns of changes and takes free cameras. */
   fleetBeatIntervalMs: 1_000,
   /** The registry ends the leases of an agent that it has not seen for so long. */
@@ -437,6 +440,10 @@ assert(
   'a bitstream that is not too large must fit in a record',
 );
 assert(
+  2 * LIMITS.headsPerCameraMax * LIMITS.headNameLengthMax <= LIMITS.frameRecordAroundBytesMax,
+  'the heads that a camera wants must leave room for all else in its records',
+);
+assert(
   LIMITS.accumulatorBytesMin <= LIMITS.accumulatorBytesStart &&
     LIMITS.accumulatorBytesStart <= LIMITS.accumulatorBytesMax,
   'the size of a batch begins within its bounds',
@@ -536,7 +543,8 @@ assert(
 assert(
   4 *
     (LIMITS.cameraSourceLengthMax +
-      (2 + 1) * LIMITS.cameraLabelsMax * 64 +
+      2 * LIMITS.cameraLabelsMax * 64 +
+      LIMITS.headsPerCameraMax * LIMITS.headNameLengthMax +
       LIMITS.cameraIdLengthMax) +
     2 * 1024 <=
     LIMITS.controlBodyBytesMax,

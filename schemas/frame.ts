@@ -19,6 +19,9 @@ export type TimeSource = 'rtcp' | 'wall' | 'file' | 'synthetic' | 'unknown';
 
 export const CAMERA_ID = new RegExp(`^[A-Za-z0-9._-]{1,${LIMITS.cameraIdLengthMax}}$`);
 
+/** Of a head: its task. */
+export const HEAD_NAME = new RegExp(`^[A-Za-z0-9._-]{1,${LIMITS.headNameLengthMax}}$`);
+
 export function isCameraId(text: string): boolean {
   return CAMERA_ID.test(text);
 }
@@ -81,6 +84,8 @@ export interface FrameRecord extends FrameIdentity {
   readonly ratePoint: number;
   /** Frames of this camera and epoch dropped before this one was encoded, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** Tasks of the heads that its camera wants, at least one; null: all. */
+  readonly heads: readonly string[] | null;
   readonly bitstream: Uint8Array;
 }
 
@@ -109,10 +114,21 @@ function checkFrame(frame: FrameRecord): void {
   checkSize('frame', 'input', frame.inputWidth, frame.inputHeight);
   checkContent(frame);
   checkCounts('frame', 'dropped', frame.dropped);
+  checkHeads(frame.heads);
   if (frame.ratePoint < 0) refuse('frame', `rate_point ${frame.ratePoint} is negative`);
   if (frame.encodeDurationUs < 0) refuse('frame', 'encode_duration_us is negative');
   if (frame.bundleDigest.length !== 32) refuse('frame', 'bundle_digest is not 32 bytes long');
   if (frame.bitstream.length === 0) refuse('frame', 'bitstream is empty');
+}
+
+function checkHeads(heads: FrameRecord['heads']): void {
+  if (heads === null) return;
+  if (heads.length === 0) refuse('frame', 'heads names none');
+  if (heads.length > LIMITS.headsPerCameraMax) refuse('frame', `heads has ${heads.length} names`);
+  const wrong = heads.find((head) => !HEAD_NAME.test(head));
+  if (wrong !== undefined) {
+    refuse('frame', `heads names ${JSON.stringify(wrong.slice(0, 80))}, which is no name`);
+  }
 }
 
 function checkContent({ content, inputWidth, inputHeight }: FrameRecord): void {

@@ -22,7 +22,7 @@ export interface Lineage {
 }
 
 /** `unknown` is what an old reader sees in place of a status that was added later. */
-export type ResultStatus = 'ok' | 'shed' | 'unknown';
+export type ResultStatus = 'ok' | 'shed' | 'unwanted' | 'unknown';
 
 /** What every result says, whatever its task. */
 export interface ResultEnvelope extends FrameIdentity {
@@ -33,7 +33,10 @@ export interface ResultEnvelope extends FrameIdentity {
   readonly inferTimeUs: number;
   readonly sourceWidth: number;
   readonly sourceHeight: number;
-  /** `shed`: the head did not run, under overload; the lists are empty and say nothing. */
+  /**
+   * `shed`: the head did not run, under overload; `unwanted`: the camera does not want it. Then the
+   * lists are empty and say nothing.
+   */
   readonly status: ResultStatus;
   /**
    * How often the frame was redriven from the dead letters before this result. Above 0 it comes

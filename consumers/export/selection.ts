@@ -10,6 +10,8 @@ export type SkipReason =
   | 'other-time'
   /** Its head did not run, under overload, so it says nothing. */
   | 'shed'
+  /** Its camera does not want the head. */
+  | 'unwanted'
   /** A status that was added after this program was built. */
   | 'status-unknown'
   | 'undecodable';
@@ -44,7 +46,7 @@ export class Choice {
     if (this.#cameras?.has(cameraId) === false) return 'other-camera';
     const timeMs = captureTimeUs / 1000;
     if (timeMs < sinceMs || timeMs >= untilMs) return 'other-time';
-    if (status === 'shed') return 'shed';
+    if (status === 'shed' || status === 'unwanted') return status;
     return status === 'ok' ? undefined : 'status-unknown';
   }
 }

@@ -20,7 +20,7 @@ import { HeadWatcher } from './head-watcher.ts';
 import { runInfer } from './infer.ts';
 import { Overload } from './overload.ts';
 import { runParse, type Select } from './parse.ts';
-import type { ParsedFrame } from './parsed-frame.ts';
+import { type ParsedFrame, wantedHeads } from './parsed-frame.ts';
 import { Pipeline, type Stages } from './pipeline.ts';
 import { type FrameFindings, resultsOutcome } from './publish.ts';
 import type { InferenceSettings } from './settings.ts';
@@ -51,6 +51,8 @@ export interface Parts {
   readonly addedHeads?: AddedHeads | undefined;
   /** Which records are analysed; undefined: all. */
   readonly select?: Select | undefined;
+  /** Whether active heads run on frames whose cameras did not want them, too; undefined: not. */
+  readonly ignoresWishes?: boolean | undefined;
   /** What stands in the headers of each result, beside what always does. */
   readonly resultHeaders?: Readonly<Record<string, string>> | undefined;
   /** Something that only a fresh start can mend. */
@@ -88,6 +90,7 @@ export function assemble(parts: Parts): Pipeline {
     commit: 'none',
   });
   const { heads } = settings.engine;
+  const headsOf = parts.ignoresWishes ? () => heads : wantedHeads(heads);
   const overload = new Overload({ ...parts, settings: settings.overload, heads });
   const publishing = { bundle, heads, framing, topics, tracer, headers: parts.resultHeaders };
   const publish = (frame: ParsedFrame, found: FrameFindings) =>
@@ -103,7 +106,7 @@ export function assemble(parts: Parts): Pipeline {
   return new Pipeline(
     {
       fetch: new Fetch(consumer, { ...parts, topic, serve: (lane) => commit.serve(lane) }),
-      parse: (from, to) => runParse(from, to, { ...parts, deadLetter, overload, skip }),
+      parse: (from, to) => runParse(from, to, { ...parts, headsOf, deadLetter, overload, skip }),
       batch: new Batcher(batchFramesMax(settings, bundle), clock, parts.telemetry),
       infer: (from, engines) =>
         runInfer(from, engines, {

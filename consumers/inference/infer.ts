@@ -57,8 +57,8 @@ export async function runInfer(
 
 export async function inferBatch({ frames, reason }: Batch, options: InferOptions) {
   const spans = startSpans(frames, reason, options.tracer);
-  const heads = options.overload.headsFor(oldestMs(frames));
-  const computed = await compute(frames, heads, options);
+  const allowed = options.overload.headsFor(oldestMs(frames));
+  const computed = await compute(frames, allowed, options);
   for (const [index, frame] of frames.entries()) {
     const one = computed[index];
     const span = spans[index];
@@ -78,9 +78,11 @@ function oldestMs(frames: readonly ParsedFrame[]): number {
  */
 async function compute(
   frames: readonly ParsedFrame[],
-  heads: readonly Task[],
+  allowed: readonly Task[],
   options: InferOptions,
 ): Promise<(Computed | undefined)[]> {
+  // What one frame wants, its companions in the batch get too; publish.ts leaves it out again.
+  const heads = allowed.filter((task) => frames.some((frame) => frame.heads.includes(task)));
   let lastError: unknown;
   for (let failures = 0; failures < LIMITS.engineFailuresMax; ) {
     if (frames.every(({ delivery }) => delivery.isDropped)) return frames.map(() => undefined);
@@ -100,7 +102,7 @@ async function compute(
       options.logger.warn('batch-failed', { frames: frames.length, error: describeError(error) });
     }
     if (failures < 2) continue;
-    if (frames.length > 1) return computeOneByOne(frames, heads, options);
+    if (frames.length > 1) return computeOneByOne(frames, allowed, options);
     if (await isEngineSound(options)) return [{ error: asInferenceError(lastError) }];
     // Not the frame's fault: a driver or a device that is gone would else turn every frame that
     // comes into a dead letter.
@@ -121,11 +123,11 @@ function hasTimeToSpare(frames: readonly ParsedFrame[], clock: Clock): boolean {
 
 async function computeOneByOne(
   frames: readonly ParsedFrame[],
-  heads: readonly Task[],
+  allowed: readonly Task[],
   options: InferOptions,
 ) {
   const computed: (Computed | undefined)[] = [];
-  for (const frame of frames) computed.push(...(await compute([frame], heads, options)));
+  for (const frame of frames) computed.push(...(await compute([frame], allowed, options)));
   return computed;
 }
 

@@ -47,7 +47,7 @@ export class Overload {
     options.telemetry.gauge('heads-shed-now', () => this.#shedCount);
   }
 
-  /** The heads to run on a batch whose oldest record has this time, in milliseconds. */
+  /** The heads that may run on a batch whose oldest record has this time, in milliseconds. */
   headsFor(timestampMs: number): readonly Task[] {
     this.#consider(this.#ageMs(timestampMs));
     const { heads, settings } = this.#options;

@@ -9,6 +9,7 @@ import type { Logger } from '#runtime/log.ts';
 import { type Span, type Tracer, traceparentOf } from '#runtime/trace.ts';
 import { decodeFrame, type FrameRecord } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
+import type { Task } from '#schemas/result.ts';
 import type { Batcher } from './batch.ts';
 import type { Delivery, Outcome } from './delivery.ts';
 import type { Fetch, FetchedDelivery } from './fetch.ts';
@@ -27,6 +28,8 @@ export interface ParseOptions {
   readonly select?: Select | undefined;
   readonly bundle: Bundle;
   readonly framing: Framing;
+  /** Which of the active heads are wanted of a frame. */
+  readonly headsOf: (frame: FrameRecord) => readonly Task[];
   readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
   readonly overload: Pick<Overload, 'skips'>;
   /** The outcome of a frame that no head shall run on. */
@@ -73,8 +76,10 @@ export async function parseDelivery(
       return undefined;
     }
     const { tableHash } = checkFrame(frame, options.bundle);
-    const parsedTimeUs = options.clock.nowUs();
-    const parsed = { delivery, frame, tableHash, parsedTimeUs, traceparent: span.traceparent() };
+    const parsed = {
+      ...{ delivery, frame, heads: options.headsOf(frame), tableHash },
+      ...{ parsedTimeUs: options.clock.nowUs(), traceparent: span.traceparent() },
+    };
     if (!options.overload.skips(delivery.record.timestampMs)) return parsed;
     delivery.settle(options.skip(parsed));
     return undefined;

@@ -3,12 +3,19 @@ import type { OutgoingRecord } from '#runtime/broker.ts';
 import { TRACEPARENT_HEADER, type Tracer } from '#runtime/trace.ts';
 import { frameId } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
-import { encodeResult, type Result, type ResultEnvelope, type Task } from '#schemas/result.ts';
+import {
+  encodeResult,
+  type Result,
+  type ResultEnvelope,
+  type ResultStatus,
+  type Task,
+} from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import type { Outcome } from './delivery.ts';
 import type { AddedVersion, AddedVersions, Interval } from './engine-protocol.ts';
 import type { Finding } from './heads/head.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
+import type { CounterName } from './telemetry.ts';
 
 export interface PublishOptions {
   readonly bundle: Bundle;
@@ -23,7 +30,7 @@ export interface PublishOptions {
 
 /** What the engine found in one frame. */
 export interface FrameFindings {
-  /** Of the heads that ran. */
+  /** Of the heads that ran, be it for another frame of the batch. */
   readonly findings: readonly Finding[];
   /** When each of them was computed. */
   readonly intervals: readonly Interval[];
@@ -35,7 +42,8 @@ export interface FrameFindings {
 
 /**
  * The results of one frame, one per active head, as the records that its transaction writes. A head
- * that found nothing says so in an empty result, one that did not run by the status `shed`.
+ * that found nothing says so in an empty result; one that is not wanted of the frame, or did not
+ * run, by the status `unwanted` or `shed`.
  */
 export function resultsOutcome(
   parsed: ParsedFrame,
@@ -50,11 +58,14 @@ export function resultsOutcome(
     ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
   };
   try {
+    const counters: CounterName[] = [];
     const records = options.heads.map((task): OutgoingRecord => {
       const index = found.findings.findIndex((finding) => finding.task === task);
-      const finding = found.findings[index];
-      const inferTimeUs = found.intervals[index]?.endUs ?? parsed.parsedTimeUs;
-      const status = finding === undefined ? 'shed' : 'ok';
+      const status = statusOf(parsed.heads.includes(task), found.findings[index]);
+      const finding = status === 'ok' ? found.findings[index] : undefined;
+      const endUs = status === 'ok' ? found.intervals[index]?.endUs : undefined;
+      const inferTimeUs = endUs ?? parsed.parsedTimeUs;
+      counters.push(status === 'ok' ? `results-${task}` : `results-${status}-${task}`);
       const made = { task, status, inferTimeUs, by: found.added?.[task] } as const;
       const envelope = envelopeOf(parsed, made, options.bundle);
       const result = resultOf(envelope, finding ?? NOTHING[task]);
@@ -62,13 +73,10 @@ export function resultsOutcome(
       const topic = options.topics.results[task].name;
       return { topic, key: parsed.frame.cameraId, value, headers };
     });
-    const ran = new Set(found.findings.map(({ task }) => task));
     return {
       kind: 'results',
       records,
-      counters: options.heads.map((task) =>
-        ran.has(task) ? (`results-${task}` as const) : (`results-shed-${task}` as const),
-      ),
+      counters,
       onEnd: (isCommitted) => {
         span.set('halfsight.committed', isCommitted);
         span.end();
@@ -81,7 +89,15 @@ export function resultsOutcome(
   }
 }
 
-/** Of a head that did not run. */
+function statusOf(
+  isWanted: boolean,
+  finding: Finding | undefined,
+): Exclude<ResultStatus, 'unknown'> {
+  if (!isWanted) return 'unwanted';
+  return finding === undefined ? 'shed' : 'ok';
+}
+
+/** Of a head that says nothing of the frame. */
 const NOTHING: Readonly<Record<Task, Finding>> = {
   classification: { task: 'classification', classifications: [] },
   detection: { task: 'detection', detections: [] },

@@ -22,6 +22,8 @@ export type CounterName =
   | `results-${Task}`
   /** Results that say that their head did not run. */
   | `results-shed-${Task}`
+  /** Results that say that their camera does not want the head. */
+  | `results-unwanted-${Task}`
   | `dead-letter-${ErrorCode}`
   | `batch-closed-${CloseReason}`
   | 'batch-frames'

@@ -15,7 +15,8 @@ on. Workers started with the same ID share the work.
                    become dead letters (PREFIX.inference.dead-letter.backfill.v1);
                    default HALFSIGHT_BUNDLE
   --heads A,B      default: all of the bundle; detection-2 is version 2 of the detection head in
-                   HALFSIGHT_HEADS_DIRECTORY (npx halfsight heads), newer than the frames or not
+                   HALFSIGHT_HEADS_DIRECTORY (npx halfsight heads), newer than the frames or not.
+                   They run on every chosen frame, also where its camera did not want them
   --cameras A,B    default: all
   --since TIME     frames written to Kafka then or later, 2026-11-28T20:00:00Z;
                    default: the oldest

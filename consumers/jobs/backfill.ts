@@ -162,6 +162,8 @@ class Backfill {
         overload: { shedHeads: [], shedAfterMs: Number.POSITIVE_INFINITY, skipAfterMs: undefined },
       },
       select: (record) => this.#select(record),
+      // To find now what was not wanted then is what it may be for.
+      ignoresWishes: true,
       resultHeaders: { [BACKFILL_HEADER]: id },
       onFailed: this.#failure.reject,
     });

@@ -65,6 +65,7 @@ export class BalanceFeed {
     const result = decodeResult(task, value, this.#framing);
     this.#balance.result(task, result, result.redrives);
     if (result.status === 'shed') this.#balance.shed(task, result);
+    if (result.status === 'unwanted') this.#balance.unwanted(task, result);
     return { kind: 'result', result };
   }
 

@@ -79,7 +79,7 @@ function notes(report: BalanceReport): string[] {
   return [
     ...dropNotes(report.epochs),
     ...(republished > 0 ? [`${republished} frames were published twice and answered once`] : []),
-    ...shedNotes(report),
+    ...emptyNotes(report),
     ...(redriven > 0 ? [`${redriven} frames were redriven from the dead letters`] : []),
     ...(records > 0 || deadLettered > 0
       ? [`${records} records without a frame id, ${deadLettered} of them dead letters`]
@@ -91,11 +91,17 @@ function notes(report: BalanceReport): string[] {
   ];
 }
 
-/** Results that say that their head did not run; their frames can still be analysed. */
-function shedNotes({ epochs, heads }: BalanceReport): string[] {
+/** Results that say why there are no findings; their frames can still be analysed. */
+function emptyNotes({ epochs, heads }: BalanceReport): string[] {
   return heads.flatMap((task, index) => {
     const shed = sum(epochs.map((epoch) => epoch.heads[index]?.shed ?? 0));
-    return shed > 0 ? [`${task}: ${shed} of the results are shed, under overload`] : [];
+    const unwanted = sum(epochs.map((epoch) => epoch.heads[index]?.unwanted ?? 0));
+    return [
+      ...(shed > 0 ? [`${task}: ${shed} of the results are shed, under overload`] : []),
+      ...(unwanted > 0
+        ? [`${task}: ${unwanted} of the results are unwanted, by their cameras' heads`]
+        : []),
+    ];
   });
 }
 

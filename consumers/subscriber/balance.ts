@@ -83,6 +83,11 @@ export class Balance {
     this.#ledger(identity)?.shed(task);
   }
 
+  /** A result says that its camera does not want the head: counted on top of `result`. */
+  unwanted(task: Task, identity: FrameIdentity): void {
+    this.#ledger(identity)?.unwanted(task);
+  }
+
   deadLetter(identity: FrameIdentity | undefined, origin: DeadLetterOrigin, redrives = 0): void {
     if (identity === undefined) {
       this.#unnamedOf(origin.originPartition).dead.add(origin.originOffset);

@@ -18,6 +18,8 @@ export interface HeadBalance {
   readonly results: number;
   /** How many of them say that the head did not run, under overload. */
   readonly shed: number;
+  /** How many of them say that the camera does not want the head. */
+  readonly unwanted: number;
   /** Published, but neither result nor dead letter although its turn has passed: lost. */
   readonly missing: number;
   /** Published in an epoch that is still open, and later than everything the head has answered. */
@@ -65,6 +67,7 @@ interface HeadLedger {
   readonly answeredLate: SequenceSet;
   newest: number;
   shed: number;
+  unwanted: number;
   duplicated: number;
   outOfOrder: number;
 }
@@ -112,7 +115,7 @@ export class EpochLedger {
         task,
         {
           ...{ answered: new SequenceSet(), answeredLate: new SequenceSet() },
-          ...{ newest: -1, shed: 0, duplicated: 0, outOfOrder: 0 },
+          ...{ newest: -1, shed: 0, unwanted: 0, duplicated: 0, outOfOrder: 0 },
         },
       ]),
     );
@@ -157,6 +160,11 @@ export class EpochLedger {
   shed(task: Task): void {
     const head = this.#heads.get(task);
     if (head !== undefined) head.shed++;
+  }
+
+  unwanted(task: Task): void {
+    const head = this.#heads.get(task);
+    if (head !== undefined) head.unwanted++;
   }
 
   deadLetter(sequence: number, redrives = 0): void {
@@ -273,6 +281,7 @@ export class EpochLedger {
       task,
       results: (head?.answered.size ?? 0) + countOf(late) - answeredTwice,
       shed: head?.shed ?? 0,
+      unwanted: head?.unwanted ?? 0,
       missing: countOf(unanswered) - waiting,
       waiting,
       duplicated: (head?.duplicated ?? 0) + answeredTwice + both,

@@ -1,8 +1,14 @@
-import type { Classification, Detection, Result, SegmentationMask } from '#schemas/result.ts';
+import type {
+  Classification,
+  Detection,
+  Result,
+  ResultStatus,
+  SegmentationMask,
+} from '#schemas/result.ts';
 
 /** What a result says, in a few words: `2 person, 1 car`, `street sign 0.41`, `person 12 %`. */
 export function summarise(result: Result): string {
-  if (result.status === 'shed') return 'shed';
+  if (isEmpty(result.status)) return result.status;
   switch (result.task) {
     case 'classification':
       return listed(result.classifications.slice(0, 1).map(scored));
@@ -17,7 +23,7 @@ export function summarise(result: Result): string {
 
 /** Everything in a result that fits on a line: `2 person 0.91 0.84, car 0.77`. */
 export function itemise(result: Result): string {
-  if (result.status === 'shed') return 'shed';
+  if (isEmpty(result.status)) return result.status;
   switch (result.task) {
     case 'classification':
       return listed(result.classifications.slice(0, 3).map(scored));
@@ -26,6 +32,11 @@ export function itemise(result: Result): string {
     case 'segmentation':
       return listed(largestFirst(result.masks).map(area));
   }
+}
+
+/** Its lists are empty, and say nothing. */
+function isEmpty(status: ResultStatus): boolean {
+  return status === 'shed' || status === 'unwanted';
 }
 
 /** Milliseconds up to a second, then seconds, then minutes. */

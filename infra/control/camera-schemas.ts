@@ -2,7 +2,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { FRAMES_PER_SECOND_DEFAULT } from '#infra/fleet/camera-rules.ts';
 import { FRAMES_PER_SECOND, LABEL, RATE_RANGES } from '#producers/fleet/wanted-camera.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { CAMERA_ID } from '#schemas/frame.ts';
+import { CAMERA_ID, HEAD_NAME } from '#schemas/frame.ts';
 
 /**
  * Cameras as JSON. What a valid camera is, `checkCamera` says; here its rules stand once more for
@@ -78,9 +78,17 @@ const Labels = Type.Record(Label, Label, {
   description: 'For people and programs.',
 });
 
-const Heads = Type.Array(Label, {
-  maxItems: LIMITS.cameraLabelsMax,
-  description: 'Left out: all of the bundle.',
+const HeadName = Type.String({
+  pattern: HEAD_NAME.source,
+  must: `1 to ${LIMITS.headNameLengthMax} letters, digits, ".", "_" or "-"`,
+});
+
+const Heads = Type.Array(HeadName, {
+  minItems: 1,
+  maxItems: LIMITS.headsPerCameraMax,
+  must: `a list of 1 to ${LIMITS.headsPerCameraMax} names`,
+  description: 'Tasks of the heads that are wanted of its frames. Left out: all of the bundle.',
+  examples: [['detection', 'segmentation']],
 });
 
 /** What every camera says, however it is written. */

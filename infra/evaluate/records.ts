@@ -42,6 +42,7 @@ export function frameRecord({ bundle, source, input, ...rest }: FrameContent): U
     bundleVersion: bundle.manifest.version,
     bundleDigest: bundle.digestBytes,
     dropped: {},
+    heads: null,
   };
   return encodeFrame(frame, framing);
 }

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { checkCamera, type WantedCamera } from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { HEAD_NAME } from '#schemas/frame.ts';
 import { type NumberOptions, numberOptions } from '../number-options.ts';
 import { FRAMES_PER_SECOND_DEFAULT, problemOfSource } from './camera-rules.ts';
 import {
@@ -20,6 +21,8 @@ export interface CameraChanges {
   /** `default`: the agent's. */
   readonly ratePoint?: string | number;
   readonly rate?: RateChanges;
+  /** `all`: it wants no fewer than there are. */
+  readonly heads?: readonly string[] | 'all';
   /** An empty value takes the label away. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -46,7 +49,7 @@ export type CamerasCommand =
 const TEXT = { type: 'string' } as const;
 const FLAG = { type: 'boolean' } as const;
 const SETTINGS = {
-  ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT, ...RATE_OPTIONS },
+  ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT, ...RATE_OPTIONS, heads: TEXT },
   label: { type: 'string', multiple: true },
 } as const;
 
@@ -89,7 +92,7 @@ function readAdd(args: readonly string[]): CamerasCommand {
   const options = { ...SETTINGS, disabled: FLAG, json: FLAG };
   const { values, positionals } = parsed('add', args, options);
   const id = onlyId('add', positionals);
-  const { source, framesPerSecond, ratePoint, rate, labels } = changesOf('add', values);
+  const { source, framesPerSecond, ratePoint, rate, heads, labels } = changesOf('add', values);
   if (source === undefined) throw wrong('--source is missing.', 'add');
   const ownRate = changedRate(undefined, rate);
   const camera = {
@@ -98,6 +101,7 @@ function readAdd(args: readonly string[]): CamerasCommand {
     framesPerSecond: framesPerSecond ?? FRAMES_PER_SECOND_DEFAULT,
     ...(ratePoint === undefined || ratePoint === 'default' ? {} : { ratePoint }),
     ...(ownRate === undefined ? {} : { rate: ownRate }),
+    ...(heads === undefined || heads === 'all' ? {} : { heads }),
     enabled: values.disabled !== true,
     labels,
   };
@@ -129,11 +133,12 @@ interface SettingValues extends RateValues {
   readonly source?: string | undefined;
   readonly fps?: string | undefined;
   readonly 'rate-point'?: string | undefined;
+  readonly heads?: string | undefined;
   readonly label?: readonly string[] | undefined;
 }
 
 function changesOf(verb: Verb, values: SettingValues): CameraChanges {
-  const { source, fps, 'rate-point': ratePoint, label = [] } = values;
+  const { source, fps, 'rate-point': ratePoint, heads, label = [] } = values;
   if (source !== undefined) checkSource(verb, source);
   const numbers = numbersOf(verb);
   const framesPerSecond = numbers.number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
@@ -143,6 +148,7 @@ function changesOf(verb: Verb, values: SettingValues): CameraChanges {
     ...(framesPerSecond === undefined ? {} : { framesPerSecond }),
     ...(ratePoint === undefined ? {} : { ratePoint: nameOrIndex(ratePoint) }),
     ...(rate === undefined ? {} : { rate }),
+    ...(heads === undefined ? {} : { heads: headsOf(verb, heads) }),
     labels: Object.fromEntries(label.map((pair) => labelOf(verb, pair))),
   };
 }
@@ -151,6 +157,13 @@ function checkSource(verb: Verb, written: string): void {
   const problem = problemOfSource(written);
   if (problem === undefined) return;
   throw wrong(`--source ${problem}.`.replace('?.', '?'), verb);
+}
+
+function headsOf(verb: Verb, text: string): readonly string[] | 'all' {
+  if (text === 'all') return 'all';
+  const names = text.split(',');
+  if (names.every((name) => HEAD_NAME.test(name))) return names;
+  throw wrong(`--heads must be "all" or NAME,NAME, but is "${text}".`, verb);
 }
 
 function nameOrIndex(text: string): string | number {

@@ -78,10 +78,14 @@ async function change(
 }
 
 function changed(stored: StoredCamera, changes: CameraChanges): WantedCamera {
-  const { version: _, rate: oldRate, ...camera } = stored;
-  const { labels: added, ratePoint, rate: rateChanges, ...named } = changes;
+  const { version: _, rate: oldRate, heads: oldHeads, ...camera } = stored;
+  const { labels: added, ratePoint, rate: rateChanges, heads = oldHeads, ...named } = changes;
   const rate = changedRate(oldRate, rateChanges);
-  const others = { ...named, ...(rate === undefined ? {} : { rate }) };
+  const others = {
+    ...named,
+    ...(rate === undefined ? {} : { rate }),
+    ...(heads === undefined || heads === 'all' ? {} : { heads }),
+  };
   const labels = Object.fromEntries(
     Object.entries({ ...camera.labels, ...added }).filter(([, value]) => value !== ''),
   );

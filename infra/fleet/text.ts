@@ -85,6 +85,7 @@ export function showText(entry: CameraEntry): string {
     ['fps', `${camera.framesPerSecond} wanted, ${live?.framesPerSecond.toFixed(1) ?? '-'} now`],
     ['rate point', String(camera.ratePoint ?? "the agent's")],
     ['rate', rateText(camera.rate)],
+    ['heads', camera.heads?.join(', ') ?? 'all'],
     ['labels', labels.join(', ') || '-'],
     ['state', stateOf(entry)],
     ['owner', ownerOf(entry)],

@@ -41,6 +41,8 @@ const SETTINGS = `\
   --fps-min N        the fewest frames a second
   --bytes-per-second N  a budget
   --bytes-per-frame N   a frame that has more is encoded again, coarser, or dropped
+  --heads NAME,NAME  the heads that are wanted of its frames; "all": those of the agents' bundle.
+                     Consumers do not run the others for it, and their results say "unwanted"
   --label KEY=VALUE  for people and programs; may be repeated
 `;
 

@@ -33,6 +33,8 @@ export class CameraBook {
   readonly cameraId: string;
   /** When the newest frame was captured, microseconds since the Unix epoch. */
   lastFrameTimeUs: number | null = null;
+  /** Tasks of the heads that are wanted of its frames from now on; null: all. */
+  heads: readonly string[] | null = null;
   #standing: Standing = 'here';
   #state: CameraState = 'connecting';
   #detail = '';

@@ -85,6 +85,7 @@ export class FleetCameras implements FleetHooks {
     const found = read(camera);
     if ('settings' in found) {
       rate.put(camera.id, found.bounds);
+      book.heads = found.heads;
       cameras.put(found.settings);
       return;
     }

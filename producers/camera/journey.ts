@@ -21,6 +21,8 @@ export class Journey {
   readonly image: ImageFacts;
   /** Index of the bundle's rate point that the frame is encoded at. */
   readonly ratePoint: number;
+  /** Tasks of the heads that its camera wanted when it was captured; null: all. */
+  readonly heads: readonly string[] | null;
   readonly trace: FrameTrace;
   readonly #account: EpochAccount;
 
@@ -28,12 +30,14 @@ export class Journey {
     readonly identity: FrameIdentity;
     readonly image: ImageFacts;
     readonly ratePoint: number;
+    readonly heads: readonly string[] | null;
     readonly trace: FrameTrace;
     readonly account: EpochAccount;
   }) {
     this.identity = parts.identity;
     this.image = parts.image;
     this.ratePoint = parts.ratePoint;
+    this.heads = parts.heads;
     this.trace = parts.trace;
     this.#account = parts.account;
   }
@@ -94,7 +98,8 @@ export function beginJourney(options: JourneyOptions, frame: Frame): Journey | u
     ? startFrameTrace(options.tracer, identity, image.captureTimeUs, options.topic)
     : UNTRACED;
   const ratePoint = defined(options.ratePoints.get(cameraId), `the rate point of ${cameraId}`);
-  const journey = new Journey({ identity, image, ratePoint, trace, account });
+  const { heads } = book;
+  const journey = new Journey({ identity, image, ratePoint, heads, trace, account });
   if (!options.ownsNow(cameraId)) journey.dropped('not-owner');
   else if (options.admits?.(cameraId) === false) journey.dropped('rate-limited');
   else return journey;

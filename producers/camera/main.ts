@@ -25,6 +25,7 @@ import { Encoder } from './encode.ts';
 import { encodeThreads } from './encode-thread.ts';
 import { FleetCameras, type FleetCamerasOptions } from './fleet-cameras.ts';
 import { Sampler } from './frame-trace.ts';
+import { chooseHeads } from './heads-choice.ts';
 import type { InputGeometry } from './image.ts';
 import { beginJourney, type JourneyOptions } from './journey.ts';
 import { connect, type Link } from './link.ts';
@@ -65,6 +66,7 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   const settings = readAgentSettings(config, environment);
   const bundle = await loadBundle(settings.bundleDirectory);
   const bounds = chooseRates(settings, bundle.manifest);
+  const heads = chooseHeads(settings.cameras, bundle.manifest);
   if (check) {
     const cameras = settings.fleet
       ? 'cameras of the registry'
@@ -88,7 +90,8 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   });
   if (link !== undefined) {
     const { tracer } = tracing;
-    const parts = { settings, bundle, bounds, topics, broker, ...link, registry, tracer, logger };
+    const own = { settings, bundle, bounds, heads, topics };
+    const parts = { ...own, broker, ...link, registry, tracer, logger };
     const agent = assemble(parts);
     await agent.pipeline.start();
     agent.rate.start();
@@ -150,6 +153,8 @@ interface Parts extends Link {
   readonly bundle: Bundle;
   /** By camera id. */
   readonly bounds: ReadonlyMap<string, RateBounds>;
+  /** By id of each camera of the file that does not want all. */
+  readonly heads: ReadonlyMap<string, readonly string[]>;
   readonly topics: TopicTable;
   readonly broker: Broker;
   /** Undefined: the agent runs the cameras of its file. */
@@ -188,6 +193,7 @@ function assemble(parts: Parts) {
   const seed = freshSeed();
   const enabled = settings.cameras.filter((camera) => camera.enabled);
   const books = new Map(enabled.map(({ id }) => [id, new CameraBook(id)]));
+  for (const [id, book] of books) book.heads = parts.heads.get(id) ?? null;
   const sampler = new Sampler(settings.traceSampleRatio, SAMPLER_SEED);
   const owner: Owner =
     settings.fleet === undefined

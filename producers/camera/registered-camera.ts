@@ -1,5 +1,6 @@
 import type { StoredCamera, WantedRate } from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
+import { findHeads, type OfferedHeads } from './heads-choice.ts';
 import type { RateBounds } from './rate/profile.ts';
 import { boundsOf } from './rate/rate-settings.ts';
 import {
@@ -21,12 +22,17 @@ export interface RegisteredCameraReader {
   readonly ratePoint: string | number | undefined;
   /** Of cameras that say less. */
   readonly rate: WantedRate;
-  readonly offered: RatePoints;
+  readonly offered: RatePoints & OfferedHeads;
 }
 
 /** A camera as this agent runs it, or why it cannot, without any password. */
 export type RegisteredCamera =
-  | { readonly settings: CameraSettings; readonly bounds: RateBounds }
+  | {
+      readonly settings: CameraSettings;
+      readonly bounds: RateBounds;
+      /** Null: all of the bundle. */
+      readonly heads: readonly string[] | null;
+    }
   | { readonly problem: string };
 
 export function readRegisteredCamera(
@@ -43,10 +49,13 @@ export function readRegisteredCamera(
   const last = reader.offered.ratePoints.length - 1;
   const coarsest = findRatePoint(rate.coarsest ?? last, reader.offered);
   if (typeof coarsest !== 'number') return { problem: `rate.coarsest: ${coarsest.problem}` };
-  const own = { ratePoint: undefined, rate: undefined };
+  const heads = camera.heads === undefined ? null : findHeads(camera.heads, reader.offered);
+  if (heads !== null && 'problem' in heads) return { problem: `heads: ${heads.problem}` };
+  const own = { ratePoint: undefined, rate: undefined, heads: undefined };
   return {
     settings: { id, source: source.spec, framesPerSecond, ...own, enabled },
     bounds: boundsOf({ ratePoint, framesPerSecond }, coarsest, rate),
+    heads,
   };
 }
 

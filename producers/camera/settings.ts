@@ -6,6 +6,7 @@ import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { problemOfBroker } from '#runtime/variable-reader.ts';
 import { isCameraId } from '#schemas/frame.ts';
+import { type HeadsChoice, readHeads } from './heads-choice.ts';
 import type { RateBounds } from './rate/profile.ts';
 import {
   boundsOf,
@@ -60,6 +61,8 @@ export interface CameraSettings {
   readonly ratePoint: RatePointChoice | undefined;
   /** What it leaves out is the agent's. */
   readonly rate: RateChoice | undefined;
+  /** Undefined: all of the bundle. */
+  readonly heads: HeadsChoice | undefined;
   readonly enabled: boolean;
 }
 
@@ -250,6 +253,7 @@ function readCamera(
     framesPerSecond: section.number('fps', 0.1, LIMITS.framesPerSecondMax) ?? 5,
     ratePoint: readRatePoint(section),
     rate: section.has('rate') ? readRateChoice(section.section('rate')) : undefined,
+    heads: readHeads(section),
     enabled,
   };
   section.end();

@@ -62,6 +62,7 @@ function recordOf(options: WrapOptions, journey: Journey, encoded: EncodedImage)
       bundleDigest: options.bundleDigest,
       ratePoint: encoded.ratePoint ?? journey.ratePoint,
       dropped: journey.droppedSoFar,
+      heads: journey.heads,
       bitstream: encoded.bitstream,
     },
     options.framing,

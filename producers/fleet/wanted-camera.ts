@@ -1,6 +1,6 @@
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { isCameraId } from '#schemas/frame.ts';
+import { HEAD_NAME, isCameraId } from '#schemas/frame.ts';
 
 /** A camera as an operator wants it to run, on whichever agent. */
 export interface WantedCamera {
@@ -17,7 +17,7 @@ export interface WantedCamera {
   readonly rate?: WantedRate;
   readonly enabled: boolean;
   readonly labels: Readonly<Record<string, string>>;
-  /** Left out: all heads of the bundle. */
+  /** Tasks of those that are wanted of its frames, at least one; left out: all of the bundle. */
   readonly heads?: readonly string[];
 }
 
@@ -52,7 +52,7 @@ export const RATE_RANGES = {
   },
 } as const;
 
-/** Keys and values of labels, and the names of heads and rate points. */
+/** Keys and values of labels, and the names of rate points. */
 export const LABEL = /^[A-Za-z0-9._/-]{1,64}$/;
 
 /** Throws one `camera-invalid` that lists every mistake. */
@@ -87,14 +87,16 @@ export function checkCamera(camera: WantedCamera): void {
         .every((part) => LABEL.test(part)),
     `labels must be at most ${LIMITS.cameraLabelsMax} pairs of 1 to 64 letters, digits and "._/-"`,
   );
-  demand(
-    heads === undefined ||
-      (heads.length <= LIMITS.cameraLabelsMax && heads.every((head) => LABEL.test(head))),
-    `heads must be at most ${LIMITS.cameraLabelsMax} names`,
-  );
+  demand(isHeads(heads), `heads must be 1 to ${LIMITS.headsPerCameraMax} names`);
   if (problems.length === 0) return;
   const shown = JSON.stringify(id.slice(0, 80));
   throw new HalfsightError('camera-invalid', `camera ${shown}: ${problems.join('; ')}.`);
+}
+
+function isHeads(heads: readonly string[] | undefined): boolean {
+  if (heads === undefined) return true;
+  const isCount = heads.length > 0 && heads.length <= LIMITS.headsPerCameraMax;
+  return isCount && heads.every((name) => HEAD_NAME.test(name));
 }
 
 function isRatePoint(ratePoint: string | number | undefined): boolean {

@@ -24,6 +24,7 @@ import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { encodeCameraStatus } from '#schemas/camera-status.ts';
+import type { Task } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import type { TinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { type Bitstreams, drawPicture, fromPixels, type Picture, toPixels } from './pictures.ts';
@@ -44,6 +45,7 @@ export interface AgentParts {
   readonly agentId: string;
   readonly cameraIds: readonly string[];
   readonly framesPerSecond: number;
+  readonly headsOf: (cameraId: string) => readonly Task[] | null;
   readonly broker: Broker;
   /** Opens what the agent keeps on disk; undefined: it keeps nothing. */
   readonly openStore: (() => SpoolStore) | undefined;
@@ -104,6 +106,7 @@ function assembleAgent(parts: AgentParts, producer: Producer) {
   const { cameraIds, topics, tiny, clock, logger, random, changeJourney } = parts;
   const { manifest, digestBytes } = tiny.bundle;
   const books = new Map(cameraIds.map((id) => [id, new CameraBook(id)]));
+  for (const [id, book] of books) book.heads = parts.headsOf(id);
   const topic = topics.frames.name;
   // First, because it adds the accounts of the agent before.
   const store = parts.openStore?.();

@@ -58,6 +58,11 @@ export const CANARIES: readonly Canary[] = [
     changes: { engineOutput: (output) => ({ ...output, frames: output.frames.toReversed() }) },
     breaks: ['identity'],
   },
+  {
+    mistake: 'frames lose which heads their camera wants',
+    changes: { journey: (journey) => Object.defineProperty(journey, 'heads', { value: null }) },
+    breaks: ['identity'],
+  },
 ];
 
 function withTransactor(change: (transactor: Transactor) => Transactor) {

@@ -144,11 +144,12 @@ export class Fleet {
     const { tiny, bitstreams, topics, trouble } = this.#around;
     const { camerasPerAgent, framesPerSecond } = plan;
     const cameraIds = numbered(camerasPerAgent, (camera) => `cam-${index}-${camera}`);
+    const headsOf = (cameraId: string) => plan.wishes[cameraIds.indexOf(cameraId)] ?? null;
     return (host, onFailed) => {
       const random = this.#around.random.fork(host.name);
       const agent = new Agent(
         {
-          ...{ agentId: `agent-${index}`, cameraIds, framesPerSecond },
+          ...{ agentId: `agent-${index}`, cameraIds, framesPerSecond, headsOf },
           ...{ random, tiny, bitstreams, topics, trouble },
           broker: this.#connect(host, random),
           openStore: plan.hasSpool ? () => this.#openStore(host, index) : undefined,
@@ -156,7 +157,8 @@ export class Fleet {
           logger: journal.logger(host.name),
           onCaptured: (frame, picture) => {
             count('captured');
-            truth.captured(frame, picture, { agent: host.name, atMs: time.monotonicMs() });
+            const at = { agent: host.name, atMs: time.monotonicMs() };
+            truth.captured(frame, picture, { ...at, heads: headsOf(frame.cameraId) });
           },
           changeJourney: changes.journey,
         },

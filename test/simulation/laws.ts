@@ -231,12 +231,26 @@ function identity({ results, deadLetters, truth }: Evidence): string[] {
 }
 
 /** A frame that no head ran on was not looked into: only its tables and its size were checked. */
-function isRight(result: Result, { nature, symbol }: CapturedFrame): boolean {
+function isRight(result: Result, { nature, symbol, heads }: CapturedFrame): boolean {
+  const isWanted = heads?.includes(result.task) ?? true;
+  if (isWanted !== (result.status !== 'unwanted')) return false;
   if (result.status === 'shed') return nature !== 'foreign';
+  if (!isWanted) return nature !== 'foreign' && countOf(result) === 0;
   if (nature !== 'sound') return false;
   if (result.task === 'segmentation') return true;
   const found = result.task === 'detection' ? result.detections : result.classifications;
   return found[0]?.classId === CLASS_OF_SYMBOL_0 + symbol;
+}
+
+function countOf(result: Result): number {
+  switch (result.task) {
+    case 'classification':
+      return result.classifications.length;
+    case 'detection':
+      return result.detections.length;
+    case 'segmentation':
+      return result.masks.length;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { OverloadSettings } from '#consumers/inference/overload.ts';
 import type { Random } from '#runtime/random.ts';
-import { TASKS } from '#schemas/result.ts';
+import { TASKS, type Task } from '#schemas/result.ts';
 
 /** What can go wrong in a moment. What goes wrong in shares of a thousand is in the troubles. */
 export const FAULTS = [
@@ -28,6 +28,8 @@ export interface Plan {
   readonly agentCount: number;
   readonly camerasPerAgent: number;
   readonly framesPerSecond: number;
+  /** The heads that each camera of an agent wants; null: all. */
+  readonly wishes: readonly (readonly Task[] | null)[];
   /** Whether agents keep on disk what the broker cannot take. */
   readonly hasSpool: boolean;
   readonly inferenceCount: number;
@@ -59,6 +61,10 @@ export function drawPlan(random: Random): Plan {
     agentCount: between('agents', 1, 2),
     camerasPerAgent: between('cameras', 1, 3),
     framesPerSecond: between('frames', 1, 5),
+    wishes: [0, 1, 2].map((camera) => {
+      const wish = TASKS.filter((task) => chance(`${task} for camera ${camera}`, 2));
+      return wish.length === 0 ? null : wish;
+    }),
     hasSpool: chance('spool', 4),
     inferenceCount: between('inferences', 1, 3),
     subscriberCount: between('subscribers', 1, 2),

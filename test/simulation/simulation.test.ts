@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { TASKS } from '#schemas/result.ts';
 import { FAILED_ONCE } from './seeds.ts';
 import { describeFailure, openSimulation, type Simulate } from './simulate.ts';
 
@@ -33,6 +34,10 @@ describe('no law is broken', () => {
       expect(tally[name] ?? 0, name).toBeGreaterThan(SEEDS.length / 4);
     }
     expect(tally['transaction-timed-out']).toBeGreaterThan(0);
+    for (const task of TASKS) {
+      expect(tally[`results-unwanted-${task}`]).toBeGreaterThan(SEEDS.length * 10);
+      expect(tally[`results-${task}`]).toBeGreaterThan(SEEDS.length * 10);
+    }
     expect(tally.captured).toBeGreaterThan(SEEDS.length * 100);
     expect(tally.delivered).toBeGreaterThan(SEEDS.length * 300);
   });

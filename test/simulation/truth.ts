@@ -17,6 +17,8 @@ export interface CapturedFrame {
   /** What its picture shows; the results must say the same. */
   readonly symbol: number;
   readonly nature: Nature;
+  /** The heads that its camera wants; null: all. */
+  readonly heads: readonly Task[] | null;
   readonly atMs: number;
 }
 
@@ -39,7 +41,7 @@ export class Truth {
   captured(
     identity: FrameIdentity,
     picture: { readonly symbol: number; readonly nature: Nature },
-    at: { readonly agent: string; readonly atMs: number },
+    at: Pick<CapturedFrame, 'agent' | 'atMs' | 'heads'>,
   ): void {
     const order = this.#counts.get(identity.cameraId) ?? 0;
     this.#counts.set(identity.cameraId, order + 1);

@@ -27,7 +27,10 @@ const END_MS = 120_000;
 const CHECK_MS = 1_000;
 
 /** Figures of the inference consumers that tell whether a run had anything in it. */
-const COUNTERS = ['transaction-failed', 'engine-restarts', 'duplicate-frame', 'batch-retried'];
+const COUNTERS = [
+  ...['transaction-failed', 'engine-restarts', 'duplicate-frame', 'batch-retried'],
+  ...TASKS.flatMap((task) => [`results-${task}`, `results-unwanted-${task}`]),
+];
 
 export interface WorldOptions {
   readonly seed: number;

@@ -49,5 +49,6 @@ function frameFacts({ manifest, digestBytes }: Bundle) {
     bundleVersion: version,
     bundleDigest: digestBytes,
     dropped: {},
+    heads: null,
   } as const;
 }

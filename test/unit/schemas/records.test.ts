@@ -9,7 +9,7 @@ import { decodeDeadLetterAction, encodeDeadLetterAction } from '#schemas/dead-le
 import { decodeFrame, encodeFrame, frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { decodeHeadShadow, encodeHeadShadow } from '#schemas/head-shadow.ts';
-import type { RecordTypeName } from '#schemas/record-type.ts';
+import { RECORD_TYPES, type RecordTypeName, resolverOf } from '#schemas/record-type.ts';
 import { decodeResult, encodeResult, type Result } from '#schemas/result.ts';
 import {
   CAMERA_STATUS,
@@ -39,14 +39,16 @@ const withoutHeadDigest = ({ lineage }: Result) => ({ lineage: { ...lineage, hea
 const SAMPLES: Record<RecordTypeName, Sample> = {
   frame: {
     value: FRAME,
+    before: { v1: { heads: null } },
     encode: () => encodeFrame(FRAME, framing),
     decode: (record) => decodeFrame(record, framing),
   },
   classification: {
     value: CLASSIFICATION,
     before: {
-      v1: { ...withoutHeadDigest(CLASSIFICATION), redrives: 0 },
-      v2: withoutHeadDigest(CLASSIFICATION),
+      v1: { ...withoutHeadDigest(CLASSIFICATION), redrives: 0, status: 'ok' },
+      v2: { ...withoutHeadDigest(CLASSIFICATION), status: 'ok' },
+      v3: { status: 'ok' },
     },
     encode: () => encodeResult(CLASSIFICATION, framing),
     decode: (record) => decodeResult('classification', record, framing),
@@ -180,6 +182,11 @@ describe('a frame that means nothing is refused at both ends', () => {
     'a negative count of drops': { dropped: { 'encoder-busy': -1 } },
     'an empty bitstream': { bitstream: new Uint8Array() },
     'a digest of another length': { bundleDigest: new Uint8Array(31) },
+    'a list of no heads': { heads: [] },
+    'the name of a head with a space': { heads: ['detection', 'a b'] },
+    'more heads than there can be': {
+      heads: Array.from({ length: LIMITS.headsPerCameraMax + 1 }, (_, index) => `head-${index}`),
+    },
   };
   for (const [what, change] of Object.entries(bad)) {
     it(what, () => {
@@ -195,6 +202,14 @@ describe('a frame that means nothing is refused at both ends', () => {
     expect(Buffer.from(record.subarray(10, 14)).toString('hex')).toBe('02610202');
     record[13] = 1;
     expect(() => decodeFrame(record, framing)).toThrow('sequence -1 is negative');
+  });
+
+  it('a list of heads made empty in the bytes', () => {
+    const record = Buffer.from(encodeFrame({ ...FRAME, heads: ['a'] }, framing));
+    // Branch 1 of the union, one item of one letter, the end of the list, then the bitstream.
+    const at = record.indexOf(Buffer.from('0202026100', 'hex'));
+    const empty = Buffer.concat([record.subarray(0, at), Buffer.of(2), record.subarray(at + 4)]);
+    expect(() => decodeFrame(empty, framing)).toThrow('heads names none');
   });
 
   it('a value that its Avro type cannot hold', () => {
@@ -235,6 +250,28 @@ describe('results that mean nothing are refused', () => {
     expect(() => decodeResult('classification', record, framing)).toThrow(
       expect.toSatisfy((error) => codeOf(error) === 'schema-unknown'),
     );
+  });
+});
+
+describe('a reader that was built before', () => {
+  const read = (name: RecordTypeName, index: number, record: Uint8Array) => {
+    const { versions, current } = RECORD_TYPES[name];
+    const type = versions[index]?.type;
+    const resolver = type && resolverOf(type, current.type);
+    return type?.decode(Buffer.from(record), 10, resolver).value;
+  };
+
+  it('sees another status as unknown, and all else as it is', () => {
+    const record = encodeResult(CLASSIFICATION, framing);
+    const { status, classifications } = read('classification', 2, record);
+    expect(status).toBe('unknown');
+    expect(plain(classifications)).toEqual(CLASSIFICATION.classifications);
+  });
+
+  it('sees a frame without the heads that it wants', () => {
+    const frame = read('frame', 0, encodeFrame(FRAME, framing));
+    const { heads: _, ...known } = FRAME;
+    expect(plain(frame)).toEqual(plain(known));
   });
 });
 

@@ -25,6 +25,7 @@ export const FRAME: FrameRecord = {
   bundleDigest: Uint8Array.from({ length: 32 }, (_, index) => index),
   ratePoint: 1,
   dropped: { 'encoder-busy': 12 },
+  heads: ['detection', 'segmentation'],
   bitstream: Uint8Array.of(0x48, 0x53, 1, 0, 255),
 };
 
@@ -55,6 +56,7 @@ const ENVELOPE = {
 
 export const CLASSIFICATION: ClassificationResult = {
   ...ENVELOPE,
+  status: 'unwanted',
   task: 'classification',
   classifications: [
     { classId: 281, label: 'tabby', score: 0.625 },

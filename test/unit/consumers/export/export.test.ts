@@ -64,6 +64,7 @@ describe('an export', () => {
         record(found('yard', 3)),
         record(found('gate', 3, { status: 'shed', sequence: 6 })),
         record(found('gate', 3, { status: 'unknown', sequence: 7 })),
+        record(found('gate', 3, { status: 'unwanted', sequence: 8 })),
         { topic: topics.results.detection.name, key: 'gate', value: nonsense, headers: {} },
       ]),
     );
@@ -75,6 +76,7 @@ describe('an export', () => {
         'other-camera': 1,
         'other-time': 3,
         shed: 1,
+        unwanted: 1,
         'status-unknown': 1,
         undecodable: 1,
       },

@@ -4,6 +4,7 @@ import { Lane, type LaneOptions } from '#consumers/inference/lane.ts';
 import type { ParsedFrame } from '#consumers/inference/parsed-frame.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import type { IncomingRecord, OutgoingRecord, Transactor } from '#runtime/broker.ts';
+import { TASKS, type Task } from '#schemas/result.ts';
 import { settle } from '#test/fixtures/manual-clock.ts';
 
 export const FRAME_TOPIC = 'test.camera.frame.v1';
@@ -53,9 +54,9 @@ export function outcome(text: string, bytes = 1, topics: readonly string[] = ['o
 }
 
 export function parsedFrame(
-  options: { sequence?: number; mark?: number; delivery?: Delivery } = {},
+  options: { sequence?: number; mark?: number; delivery?: Delivery; heads?: readonly Task[] } = {},
 ): ParsedFrame {
-  const { sequence = 0, mark = 0 } = options;
+  const { sequence = 0, mark = 0, heads = TASKS } = options;
   return {
     delivery: options.delivery ?? new Delivery(record(sequence), 0, () => undefined),
     frame: {
@@ -76,8 +77,10 @@ export function parsedFrame(
       bundleDigest: new Uint8Array(32),
       ratePoint: 0,
       dropped: {},
+      heads,
       bitstream: Uint8Array.of(mark),
     },
+    heads,
     tableHash: '0'.repeat(16),
     parsedTimeUs: 3,
     traceparent: undefined,

@@ -9,6 +9,7 @@ import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { noTracer } from '#runtime/trace.ts';
+import { TASKS, type Task } from '#schemas/result.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
 import { outcome, parsedFrame, record } from './fakes.ts';
 
@@ -27,12 +28,14 @@ function setUp(bad: readonly number[]) {
     restarts: 0,
     runs: [] as number[][],
     shadows: [] as (boolean | undefined)[],
+    heads: [] as (readonly Task[] | undefined)[],
   };
   const settledAs: string[] = [];
   const run = async (batch: EngineBatch): Promise<BatchOutput> => {
     const marks = batch.frames.map(({ bitstream: [mark = 0] }) => mark);
     state.runs.push(marks);
     state.shadows.push(batch.shadows);
+    state.heads.push(batch.heads);
     if (state.isBroken || marks.some((mark) => bad.includes(mark))) {
       throw new HalfsightError('inference-stalled', 'no answer');
     }
@@ -108,6 +111,43 @@ describe('a batch', () => {
     };
     await inferBatch({ frames: frames(1), reason: 'age' }, { ...options, publish });
     expect(settledAs).toEqual(['dead record-too-large']);
+  });
+});
+
+describe('the heads of a batch', () => {
+  const wanting = (mark: number, ...heads: readonly Task[]) =>
+    parsedFrame({ mark, sequence: mark, heads });
+  const headsOf = async (frames: readonly ParsedFrame[], allowed: readonly Task[] = TASKS) => {
+    const { options, state } = setUp([66]);
+    const overload = { headsFor: () => allowed };
+    await inferBatch({ frames, reason: 'count' }, { ...options, overload });
+    return state.heads;
+  };
+
+  it('are all that any of its frames wants, in their order, and no other', async () => {
+    const frames = [wanting(1, 'segmentation'), wanting(2, 'detection', 'segmentation')];
+    expect(await headsOf(frames)).toEqual([['detection', 'segmentation']]);
+  });
+
+  it('are none that overload forbids, whoever wants it', async () => {
+    const frames = () => [wanting(1, 'segmentation'), wanting(2, 'detection', 'segmentation')];
+    expect(await headsOf(frames(), ['classification', 'detection'])).toEqual([['detection']]);
+    expect(await headsOf(frames(), ['classification'])).toEqual([[]]);
+  });
+
+  it("are a frame's own where it is run alone", async () => {
+    const frames = [wanting(66, 'segmentation'), wanting(2, 'detection')];
+    const heads = await headsOf(frames);
+    const both = ['detection', 'segmentation'];
+    // Twice together; the bad one twice alone, and a blank one to see whose fault it is.
+    expect(heads).toEqual([
+      both,
+      both,
+      ['segmentation'],
+      ['segmentation'],
+      undefined,
+      ['detection'],
+    ]);
   });
 });
 

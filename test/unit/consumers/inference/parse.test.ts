@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Delivery } from '#consumers/inference/delivery.ts';
 import { parseDelivery, type Select } from '#consumers/inference/parse.ts';
+import { wantedHeads } from '#consumers/inference/parsed-frame.ts';
 import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { defined } from '#runtime/assert.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
@@ -36,6 +37,7 @@ function setUp(framing: Framing = tiny.framing) {
         bundle: tiny.bundle,
         framing,
         select: select.by,
+        headsOf: wantedHeads(['detection', 'segmentation']),
         deadLetter: (_: Delivery, error: unknown) => {
           buried.push(codeOf(error) ?? (error as Error).name);
           return outcome('dead');
@@ -95,6 +97,22 @@ describe('parse', () => {
     ]);
     expect(buried).toEqual([]);
   });
+});
+
+it('says which of the active heads a frame wants', async () => {
+  const { parse } = setUp();
+  const wishes = [
+    null,
+    ['segmentation'],
+    ['segmentation', 'classification', 'detection'],
+    ['pose'],
+  ];
+  const heads = [];
+  for (const [sequence, wish] of wishes.entries()) {
+    heads.push((await parse(tiny.record(sequence, { heads: wish })))?.heads);
+  }
+  const active = ['detection', 'segmentation'];
+  expect(heads).toEqual([active, ['segmentation'], active, []]);
 });
 
 it('skips what is too old, but not poison, and repeats only once', async () => {

@@ -51,6 +51,7 @@ export async function tinyFrames(): Promise<TinyFrames> {
     bundleDigest: bundle.digestBytes,
     ratePoint: 0,
     dropped: {},
+    heads: null,
     bitstream: bitstream(brightness),
     ...changes,
   });

@@ -55,6 +55,7 @@ async function process(traceparents: readonly (string | undefined)[]) {
   const lane = newLane({ telemetry, nowUs: () => clock.nowUs() });
   lane.open(undefined, undefined);
   const common = {
+    headsOf: () => HEADS,
     deadLetter: () => outcome('dead'),
     skip: () => outcome('skipped'),
     clock,

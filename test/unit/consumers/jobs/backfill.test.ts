@@ -4,7 +4,7 @@ import type { Progress } from '#consumers/jobs/progress.ts';
 import { codeOf } from '#runtime/errors.ts';
 import { createLogger } from '#runtime/log.ts';
 import { frameId } from '#schemas/frame.ts';
-import { TASKS } from '#schemas/result.ts';
+import { decodeResult, TASKS } from '#schemas/result.ts';
 import { EPOCH } from '../inference/tiny-frames.ts';
 import { CAMERAS, type StoredFrames, storedFrames } from './stored-frames.ts';
 
@@ -71,6 +71,18 @@ describe('a backfill', () => {
     expect(worker.telemetry.snapshot()).toMatchObject({
       ...{ 'frames-fetched': 120, 'frames-not-selected': 60 },
     });
+  });
+
+  it('runs its heads on frames whose cameras did not want them', async () => {
+    const scene = await storedFrames();
+    const { outgoing, record } = scene;
+    const unwanting = { cameraId: 'gate', heads: ['classification'] };
+    const frame = { ...outgoing('gate', 0), value: record(0, unwanting) };
+    await scene.time.drive(scene.send([frame]));
+    const summary = await scene.time.drive(scene.start({ heads: ['detection'] }).summary);
+    expect(summary).toMatchObject({ framesSelected: 1, results: { detection: 1 } });
+    const [{ value } = { value: null }] = scene.backfillResults('detection');
+    expect(decodeResult('detection', value, scene.framing).status).toBe('ok');
   });
 
   it('ends where the topic ended when it was first started', async () => {

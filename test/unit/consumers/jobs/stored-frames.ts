@@ -55,7 +55,7 @@ export async function storedFrames(seed = 1) {
       .flatMap((log) => [...log.read(0, Number.POSITIVE_INFINITY, true).records]);
 
   return {
-    ...{ time, cluster, topics, bundle, random, outgoing, foreignBitstream },
+    ...{ time, cluster, topics, bundle, framing, random, outgoing, record, foreignBitstream },
     committed,
     nowMs: () => time.nowUs() / 1000,
     /** Frames `from` to `to` of each camera, 100 ms apart. */

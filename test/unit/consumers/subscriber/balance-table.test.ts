@@ -91,6 +91,16 @@ describe('renderBalance', () => {
     expect(text).toContain('\n1 frames were redriven from the dead letters\n');
   });
 
+  it('says how many results are empty, and why', () => {
+    const balance = balanceOf('yard', balanceOf('gate'));
+    const first = (cameraId: string) => ({ cameraId, epoch: EPOCH, sequence: 0 });
+    balance.shed('detection', first('gate'));
+    for (const cameraId of ['gate', 'yard']) balance.unwanted('detection', first(cameraId));
+    const text = renderBalance(balance.report());
+    expect(text).toContain('\ndetection: 1 of the results are shed, under overload\n');
+    expect(text).toContain("\ndetection: 2 of the results are unwanted, by their cameras' heads\n");
+  });
+
   it('says that an epoch is open, and how many frames are under way', () => {
     const balance = balanceOf('gate');
     balance.frame({ cameraId: 'gate', epoch: EPOCH, sequence: 4 });

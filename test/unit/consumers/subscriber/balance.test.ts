@@ -149,6 +149,7 @@ describe('Balance of random histories', () => {
               task,
               results: counts.filter((count) => count > 0).length,
               shed: 0,
+              unwanted: 0,
               missing: counts.filter((count) => count === 0).length,
               waiting: 0,
               duplicated: counts.filter((count) => count === 2).length,
@@ -362,16 +363,18 @@ describe('an epoch whose agent was killed', () => {
   });
 });
 
-it('counts results that say that their head did not run', () => {
-  const balance = new Balance({ heads: ['detection', 'segmentation'] });
-  for (const task of ['detection', 'segmentation'] as const) balance.result(task, frame(0));
+it('counts results that say that their head did not run, or is not wanted', () => {
+  const balance = new Balance();
+  for (const task of TASKS) balance.result(task, frame(0));
   balance.shed('segmentation', frame(0));
+  balance.unwanted('classification', frame(0));
   balance.frame(frame(0));
   balance.status(final(1, 1));
   const [epoch] = balance.report().epochs;
   expect(balance.report().balanced).toBe(true);
-  expect(epoch?.heads.map(({ results, shed }) => [results, shed])).toEqual([
-    [1, 0],
-    [1, 1],
+  expect(epoch?.heads.map(({ results, shed, unwanted }) => [results, shed, unwanted])).toEqual([
+    [1, 0, 1],
+    [1, 0, 0],
+    [1, 1, 0],
   ]);
 });

@@ -16,9 +16,11 @@ describe('a line of follow', () => {
     );
   });
 
-  it('says nothing where nothing was found, and shed where the head did not run', () => {
+  it('says nothing where nothing was found, and why where the head was not to look', () => {
     expect(itemise(detection([]))).toBe('nothing');
     expect(itemise(detection([], { status: 'shed' }))).toBe('shed');
+    expect(itemise(detection([], { status: 'unwanted' }))).toBe('unwanted');
+    expect(summarise(detection([], { status: 'unwanted' }))).toBe('unwanted');
     expect(summarise(segmentation([]))).toBe('nothing');
   });
 

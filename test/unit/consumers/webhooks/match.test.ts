@@ -15,6 +15,10 @@ describe('a hook wants', () => {
     expect(wants(ALL, detection([]))).toBe(true);
   });
 
+  it('none that its camera does not want', () => {
+    expect(wants(ALL, detection([], { status: 'unwanted' }))).toBe(false);
+  });
+
   it('those of its cameras', () => {
     expect(wants({ ...ALL, cameras: new Set(['gate']) }, FOUND)).toBe(true);
     expect(wants({ ...ALL, cameras: new Set(['yard']) }, FOUND)).toBe(false);

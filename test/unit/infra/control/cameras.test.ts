@@ -82,7 +82,8 @@ describe('PUT /v1/cameras/{id}', () => {
     [{ source: 'a.mp4', version: 7 }, 'camera gate is not there, not version 7.'],
     [{ source: 'a.mp4', framesPerSecond: '5' }, 'framesPerSecond must be a number from 0.1 to 60'],
     [{ source: 'a.mp4', enabled: 'yes' }, 'enabled must be true or false'],
-    [{ source: 'a.mp4', heads: 'detection' }, 'heads must be a list of at most 16'],
+    [{ source: 'a.mp4', heads: 'detection' }, 'heads must be a list of 1 to 16 names'],
+    [{ source: 'a.mp4', heads: [] }, 'heads must be a list of 1 to 16 names'],
     [undefined, 'the body is wrong: it must be an object'],
     [[], 'the body is wrong: it must be an object'],
   ])('refuses %j', (camera, detail) =>
@@ -194,8 +195,13 @@ describe('PATCH /v1/cameras/{id}', () => {
         ...{ ...wanted('gate', { source: SECRET }), ...left, version: body.version },
       });
       expect(office.log.at(-1)).toMatchObject({ event: 'audit', what: 'camera-changed' });
-      await office.ask('PATCH', GATE, { rate: null, source: SHOWN });
+      await office.ask('PATCH', GATE, { heads: ['detection'] });
+      expect(await office.drive(office.registry.get('gate'))).toMatchObject({
+        heads: ['detection'],
+      });
+      await office.ask('PATCH', GATE, { rate: null, heads: null, source: SHOWN });
       const stored = await office.drive(office.registry.get('gate'));
+      expect(stored).not.toHaveProperty('heads');
       expect(stored).not.toHaveProperty('rate');
       expect(stored).toHaveProperty('source', SECRET);
     }));

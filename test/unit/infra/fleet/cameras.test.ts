@@ -123,6 +123,25 @@ describe('npx halfsight cameras', () => {
       });
     }));
 
+  it('add and set say which heads are wanted, and that all are again', () =>
+    run(async (office) => {
+      const { registry } = office.desk;
+      await office.type('add', 'gate', '--source', 'a.mp4', '--heads', 'detection,segmentation');
+      const heads = ['detection', 'segmentation'];
+      expect(await registry.get('gate')).toMatchObject({ heads });
+      expect(await office.type('show', 'gate')).toMatch(/^heads +detection, segmentation$/m);
+      const [json = ''] = (await office.type('list', '--json')).split('\n');
+      expect(JSON.parse(json)).toMatchObject({ heads });
+      await office.type('set', 'gate', '--heads', 'detection');
+      await office.type('set', 'gate', '--fps', '9');
+      expect(await registry.get('gate')).toMatchObject({ heads: ['detection'] });
+      await office.type('set', 'gate', '--heads', 'all');
+      expect(await registry.get('gate')).not.toHaveProperty('heads');
+      expect(await office.type('show', 'gate')).toMatch(/^heads +all$/m);
+      await office.type('add', 'yard', '--source', 'a.mp4', '--heads', 'all');
+      expect(await registry.get('yard')).not.toHaveProperty('heads');
+    }));
+
   it('list shows how all are, and why some are nowhere', () =>
     run(async (office) => {
       const { registry } = office.desk;
@@ -223,6 +242,8 @@ describe('npx halfsight cameras', () => {
     [['add', 'a b', '--source', 'a.mp4'], 'camera "a b": id must be 1 to 64 letters'],
     [['set', 'gate'], 'say what to change.'],
     [['set', 'gate', '--fps', 'fast'], '--fps must be a number from 0.1 to 60, but is "fast".'],
+    [['set', 'gate', '--heads', ''], '--heads must be "all" or NAME,NAME, but is "".'],
+    [['set', 'gate', '--heads', 'a,,b'], '--heads must be "all" or NAME,NAME, but is "a,,b".'],
     [['set', 'gate', '--label', 'north'], '--label must be KEY=VALUE, but is "north".'],
     [['show'], 'show takes the id of one camera.'],
     [['remove'], 'remove takes the ids of cameras.'],

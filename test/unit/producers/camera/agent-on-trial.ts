@@ -15,6 +15,7 @@ import { Spool } from '#producers/camera/spool.ts';
 import { SpoolStore } from '#producers/camera/spool-store.ts';
 import { StatusReporter } from '#producers/camera/status.ts';
 import { Telemetry } from '#producers/camera/telemetry.ts';
+import { type WrapOptions, wrapFrame } from '#producers/camera/wrap.ts';
 import { FleetAgent } from '#producers/fleet/fleet-agent.ts';
 import type { OutgoingRecord } from '#runtime/broker.ts';
 import { HalfsightError } from '#runtime/errors.ts';
@@ -23,7 +24,9 @@ import { silentLogger } from '#runtime/log.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { noTracer } from '#runtime/trace.ts';
 import type { CameraStatus } from '#schemas/camera-status.ts';
-import { type FrameIdentity, parseFrameId } from '#schemas/frame.ts';
+import { decodeFrame, type FrameIdentity, type FrameRecord } from '#schemas/frame.ts';
+import { singleObjectFraming } from '#schemas/framing.ts';
+import { TASKS } from '#schemas/result.ts';
 import { Host } from '#test/simulation/host.ts';
 import { RegistryLink } from '#test/simulation/registry/registry-link.ts';
 import { RegistryServer } from '#test/simulation/registry/registry-server.ts';
@@ -32,8 +35,15 @@ import { IMAGE_FACTS } from './journeys.ts';
 
 export const ENCODE_MS = 40;
 const SEND_MS = 5;
+const FRAMING = singleObjectFraming();
+const RECORD: WrapOptions = {
+  ...{ topic: 'frames', framing: FRAMING, input: { width: 416, height: 416 } },
+  ...{ bundleName: 'tiny', bundleVersion: '1', bundleDigest: new Uint8Array(32) },
+  logger: silentLogger,
+};
 
 export interface Sent extends FrameIdentity {
+  readonly heads: FrameRecord['heads'];
   readonly atMs: number;
 }
 
@@ -139,7 +149,10 @@ export class AgentOnTrial {
     });
     const reader = {
       ...{ folder: '/', lookup: () => undefined, ratePoint: undefined, rate: {} },
-      offered: { defaultRatePoint: 0, ratePoints: [0, 1].map(rateOf) },
+      offered: {
+        ...{ defaultRatePoint: 0, ratePoints: [0, 1].map(rateOf) },
+        heads: TASKS.map((task) => ({ task })),
+      },
     };
     this.fleet = new FleetAgent({
       profile: { agentId, camerasMax: 20, framesPerSecondMax: 1_000 },
@@ -160,11 +173,8 @@ export class AgentOnTrial {
       begin: (frame) => beginJourney(begin, frame),
       encode: encoder,
       wrap: (journey, encoded) => {
-        const { bitstream: value } = encoded;
-        const { cameraId: key, epoch, sequence } = journey.identity;
-        rate.encoded(journey, encoded, value.length);
-        const headers = { 'frame-id': `${key}-${epoch}-${sequence}` };
-        return { topic: 'frames', key, value, headers };
+        rate.encoded(journey, encoded, encoded.bitstream.length);
+        return wrapFrame(RECORD, journey, encoded);
       },
       publish: publisher,
       status,
@@ -227,9 +237,9 @@ export class AgentOnTrial {
   #send(records: readonly OutgoingRecord[]): Promise<void> {
     const { sent, time } = this.site;
     return this.site.send(this.host, () => {
-      for (const { headers } of records) {
-        const identity = parseFrameId(String(headers['frame-id']));
-        if (identity) sent.push({ ...identity, atMs: time.monotonicMs() });
+      for (const { value } of records) {
+        const { cameraId, epoch, sequence, heads } = decodeFrame(value, FRAMING);
+        sent.push({ cameraId, epoch, sequence, heads, atMs: time.monotonicMs() });
       }
     });
   }

@@ -43,8 +43,17 @@ describe('the cameras of an agent in a fleet', () => {
       expect(agent.rate.ratePoints.get('gate')).toBe(1);
       expect(statuses.at(-1)).toMatchObject({ ratePoint: 1, profileChanges: 1 });
 
+      await registry.put(wanted('gate', { ratePoint: 1, heads: ['detection'] }));
+      await agent.site.seconds(3);
+      expect(agent.opened, 'nor has what is looked for').toHaveLength(1);
+      expect(sent.at(-1)).toMatchObject({ epoch: first?.epoch, heads: ['detection'] });
+      const wishes = sent.map(({ heads }) => heads?.join() ?? 'all');
+      expect(wishes).toEqual(wishes.toSorted());
+      expect(wishes[0]).toBe('all');
+
       await registry.put(wanted('gate', { framesPerSecond: 10 }));
       await agent.site.seconds(3);
+      expect(sent.at(-1)?.heads).toBeNull();
       expect(agent.opened).toHaveLength(2);
       expect(sent.at(-1)?.epoch).toBeGreaterThan(first?.epoch ?? Number.POSITIVE_INFINITY);
 

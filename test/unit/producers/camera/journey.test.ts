@@ -22,7 +22,7 @@ it("begins for no frame of another agent's camera, nor for one too many, and cou
     const image = { ...IMAGE_FACTS, pixels: new Uint8Array(3) };
     return beginJourney(options, { cameraId: 'gate', epoch: 1000, sequence, image });
   };
-  expect(begin(0)).toMatchObject({ identity: { sequence: 0 }, ratePoint: 2 });
+  expect(begin(0)).toMatchObject({ identity: { sequence: 0 }, ratePoint: 2, heads: null });
   rate.hasRoom = false;
   expect(begin(1)).toBeUndefined();
   owned.isOurs = false;

@@ -25,6 +25,7 @@ export class JourneyMaker {
     const sequence = account.counts().captured;
     account.enter(sequence);
     const identity = { cameraId, epoch: account.epoch, sequence };
-    return new Journey({ identity, image: IMAGE_FACTS, ratePoint: 0, trace: UNTRACED, account });
+    const facts = { image: IMAGE_FACTS, ratePoint: 0, heads: null, trace: UNTRACED };
+    return new Journey({ identity, ...facts, account });
   }
 }

@@ -3,6 +3,7 @@ import { readRegisteredCamera } from '#producers/camera/registered-camera.ts';
 import type { WantedCamera, WantedRate } from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { TASKS } from '#schemas/result.ts';
 import { wanted } from '#test/contract/registry.ts';
 
 const PASSWORD = 's3cret';
@@ -16,7 +17,10 @@ function read(changes: Partial<WantedCamera>, ratePoint?: string, rate: WantedRa
     },
     ratePoint,
     rate,
-    offered: { defaultRatePoint: 1, ratePoints: ['fine', 'medium', 'coarse'].map(rateOf) },
+    offered: {
+      ...{ defaultRatePoint: 1, ratePoints: ['fine', 'medium', 'coarse'].map(rateOf) },
+      heads: TASKS.map((task) => ({ task })),
+    },
   };
   return readRegisteredCamera({ ...wanted('gate', changes), version: 7 }, reader);
 }
@@ -34,8 +38,10 @@ it('is read as the same camera in a file is', () => {
       framesPerSecond: 8,
       ratePoint: undefined,
       rate: undefined,
+      heads: undefined,
       enabled: true,
     },
+    heads: null,
     bounds: {
       ...{ finest: 1, coarsest: 2, framesPerSecondMax: 8, framesPerSecondMin: 1 },
       ...{ bytesPerSecondMax: Infinity, adaptive: true },
@@ -52,6 +58,11 @@ it("has its own rate point, else the agent's, else the bundle's", () => {
   expect(read({ ratePoint: 2 })).toMatchObject({ bounds: { finest: 2, coarsest: 2 } });
   expect(read({}, 'coarse')).toMatchObject({ bounds: { finest: 2 } });
   expect(read({})).toMatchObject({ bounds: { finest: 1 } });
+});
+
+it('has the heads that it names, each once, in the order of the bundle', () => {
+  const heads = ['segmentation', 'detection', 'segmentation'];
+  expect(read({ heads })).toMatchObject({ heads: ['detection', 'segmentation'] });
 });
 
 it("has the agent's bounds where it says none of its own", () => {
@@ -73,6 +84,11 @@ it.each([
     { rate: { coarsest: 'bad' } },
     'rate.coarsest: "bad" is no rate point of the bundle: fine (0), medium (1), coarse (2)',
   ],
+  [
+    { heads: ['detection', 'pose'] },
+    'heads: "pose" is no head of the bundle: classification, detection, segmentation',
+  ],
+  [{ heads: [] }, 'heads: must name at least one head; leave it out for all of them'],
   [
     { ratePoint: 'best' },
     'ratePoint: "best" is no rate point of the bundle: fine (0), medium (1), coarse (2)',

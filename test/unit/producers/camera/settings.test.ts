@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { chooseHeads } from '#producers/camera/heads-choice.ts';
 import {
   AGENT_MANUAL,
   type AgentSettings,
@@ -13,6 +14,7 @@ import {
 import { ConfigFile } from '#runtime/config-file.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { TASKS } from '#schemas/result.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../../../producers/camera/camera-agent.example.yaml');
 
@@ -88,6 +90,25 @@ describe('camera agent settings', () => {
         ratePoint: undefined,
         enabled: true,
       },
+    ]);
+  });
+
+  it('reads the heads that a camera wants, of those of the bundle', () => {
+    const offered = { heads: TASKS.map((task) => ({ task })) };
+    const chosen = (text: string) => chooseHeads(read(text).cameras, offered);
+    const heads = (list: string) => `${GATE}    heads: ${list}\n  - {id: b, source: a.mp4}\n`;
+    expect([...chosen(heads('[segmentation, detection]'))]).toEqual([
+      ['gate', ['detection', 'segmentation']],
+    ]);
+    expect(() => chosen(heads('[detection, pose]'))).toThrow(
+      'cameras[0].heads: "pose" is no head of the bundle: ' +
+        'classification, detection, segmentation (agent.yaml:4).',
+    );
+    expect(mistakes(heads('[]'))).toEqual([
+      'cameras[0].heads: must name at least one head; leave it out for all of them (agent.yaml:4)',
+    ]);
+    expect(mistakes(heads('detection'))).toEqual([
+      'cameras[0].heads: must be a list of texts (agent.yaml:4)',
     ]);
   });
 

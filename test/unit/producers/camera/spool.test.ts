@@ -76,7 +76,7 @@ class Agent {
     const sequence = book.latest?.counts().captured ?? 0;
     const identity = { cameraId, epoch: this.#epoch, sequence };
     const account = book.captured(identity, 1);
-    const facts = { image: IMAGE_FACTS, ratePoint: 0, trace: UNTRACED };
+    const facts = { image: IMAGE_FACTS, ratePoint: 0, heads: null, trace: UNTRACED };
     const headers = { 'frame-id': `${this.#epoch}:${sequence}` };
     const value = new Uint8Array(bytes).fill(sequence % 256);
     const record = { topic: 'frames', key: cameraId, value, headers };

@@ -24,6 +24,8 @@ describe('a wanted camera', () => {
     ['rate.bytesPerFrameMax', { rate: { bytesPerFrameMax: LIMITS.frameRecordBytesMax } }],
     ['labels', { labels: { 'a b': 'c' } }],
     ['heads', { heads: [''] }],
+    ['heads', { heads: [] }],
+    ['heads', { heads: new Array(LIMITS.headsPerCameraMax + 1).fill('detect') }],
   ])('is wrong with another %s', (part, changes) => {
     expect(() => checkCamera(wanted('gate', changes))).toThrow(`camera "gate": ${part} must`);
   });
