@@ -78,10 +78,7 @@ export class JobQueue {
   }
 
   async get(id: string): Promise<Job | undefined> {
-    return this.#connection.use(async (queue) => {
-      const found = await queue.getJob(id);
-      return found === undefined ? undefined : describeJob(found, await found.getState());
-    });
+    return this.#connection.use(async (queue) => (await find(queue, id))?.job);
   }
 
   /** Those added first come first. */
@@ -133,10 +130,10 @@ export class JobQueue {
   /** Forgets a job that is not being run. What it has done remains. */
   async remove(id: string): Promise<void> {
     await this.#connection.use(async (queue) => {
-      const found = await queue.getJob(id);
+      const found = await find(queue, id);
       if (found === undefined) throw missingJob(id);
-      checkChange('remove', describeJob(found, await found.getState()));
-      await found.remove();
+      checkChange('remove', found.job);
+      await found.bull.remove();
     });
   }
 
@@ -146,19 +143,26 @@ export class JobQueue {
 
   #change(change: Change, id: string, work: (job: BullJob) => Promise<void>): Promise<Job> {
     return this.#connection.use(async (queue) => {
-      const found = await queue.getJob(id);
+      const found = await find(queue, id);
       if (found === undefined) throw missingJob(id);
-      checkChange(change, describeJob(found, await found.getState()));
-      await work(found);
+      checkChange(change, found.job);
+      await work(found.bull);
       return this.#find(queue, id);
     });
   }
 
   async #find(queue: BullQueue, id: string): Promise<Job> {
-    const found = await queue.getJob(id);
+    const found = await find(queue, id);
     if (found === undefined) throw missingJob(id);
-    return describeJob(found, await found.getState());
+    return found.job;
   }
+}
+
+/** The state comes first: a job that is told to be over has what came of it. */
+async function find(queue: BullQueue, id: string) {
+  const state = await queue.getJobState(id);
+  const bull = await queue.getJob(id);
+  return bull && { bull, job: describeJob(bull, state) };
 }
 
 async function addNew(queue: BullQueue, id: string, kind: string, data: JobData): Promise<void> {
