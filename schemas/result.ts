@@ -93,6 +93,21 @@ export type Result = ClassificationResult | DetectionResult | SegmentationResult
 export type Task = Result['task'];
 export type ResultOf<T extends Task> = Extract<Result, { readonly task: T }>;
 
+/** What a head may have found; which of these, its task says. */
+export type Found = Classification | Detection | SegmentationMask;
+
+/** Everything that the head found in the frame. */
+export function foundIn(result: Result): readonly Found[] {
+  switch (result.task) {
+    case 'classification':
+      return result.classifications;
+    case 'detection':
+      return result.detections;
+    case 'segmentation':
+      return result.masks;
+  }
+}
+
 export const TASKS = ['classification', 'detection', 'segmentation'] as const satisfies Task[];
 
 /** Throws `record-malformed` or `record-too-large` for a result that a reader would refuse. */

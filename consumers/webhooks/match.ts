@@ -1,4 +1,4 @@
-import type { Result } from '#schemas/result.ts';
+import { foundIn, type Result } from '#schemas/result.ts';
 import type { Hook } from './hook.ts';
 
 /**
@@ -14,22 +14,7 @@ export function wants(
   if (cameras?.has(result.cameraId) === false) return false;
   if (labels === undefined && scoreMin === undefined) return true;
   return foundIn(result).some(
-    ({ label, score }) => labels?.has(label) !== false && (score ?? 1) >= (scoreMin ?? 0),
+    (found) =>
+      labels?.has(found.label) !== false && (!('score' in found) || found.score >= (scoreMin ?? 0)),
   );
-}
-
-interface Found {
-  readonly label: string;
-  readonly score?: number;
-}
-
-function foundIn(result: Result): readonly Found[] {
-  switch (result.task) {
-    case 'classification':
-      return result.classifications;
-    case 'detection':
-      return result.detections;
-    case 'segmentation':
-      return result.masks;
-  }
 }

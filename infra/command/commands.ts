@@ -80,7 +80,7 @@ export const COMMANDS: readonly Command[] = [
     description: 'prints what makes bash complete these commands: source <(... completion bash)',
     run: async () => {
       const { completeCommands } = await import('./completion.ts');
-      completeCommands(COMMANDS.map(({ name }) => name));
+      await completeCommands(COMMANDS.map(({ name }) => name));
     },
   },
 ];

@@ -7,8 +7,8 @@ import { VERB_USAGE as CAMERAS_USAGE } from '#infra/fleet/usage.ts';
 import { VERB_USAGE as HEADS_USAGE } from '#infra/heads/usage.ts';
 import { VERB_USAGE as JOBS_USAGE } from '#infra/jobs/usage.ts';
 import { PLAN_USAGE } from '#infra/plan/arguments.ts';
-import { describeError, HalfsightError } from '#runtime/errors.ts';
-import { exitCodeOf } from '#runtime/lifecycle.ts';
+import { runCommand } from '#runtime/command.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 
 /** What `--help` says, of a command or of each of its verbs: every word is found in there. */
 type Usages = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
@@ -38,13 +38,11 @@ Prints what makes bash complete commands, verbs and options. For this shell, and
 `;
 
 /** `npx halfsight completion`: see COMPLETION_USAGE. */
-export function completeCommands(commands: readonly string[]): void {
-  try {
-    process.stdout.write(completionText(process.argv.slice(2), commands));
-  } catch (error) {
-    process.stderr.write(`${describeError(error)}\n`);
-    process.exitCode = exitCodeOf(error);
-  }
+export async function completeCommands(commands: readonly string[]): Promise<void> {
+  await runCommand(async (args) => {
+    process.stdout.write(completionText(args, commands));
+    return true;
+  });
 }
 
 function completionText(args: readonly string[], commands: readonly string[]): string {

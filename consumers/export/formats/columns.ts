@@ -1,5 +1,12 @@
 import { frameId } from '#schemas/frame.ts';
-import type { Classification, Detection, Result, SegmentationMask, Task } from '#schemas/result.ts';
+import {
+  type Classification,
+  type Detection,
+  foundIn,
+  type Result,
+  type SegmentationMask,
+  type Task,
+} from '#schemas/result.ts';
 import { millionths, pixelBox } from './pixels.ts';
 
 /** What one row of a table is about: the n-th thing found in a frame, or that nothing was. */
@@ -27,17 +34,6 @@ export function rowsOf(result: Result): readonly Row[] {
 
 export function columnsOf(task: Task): readonly Column[] {
   return [...FRAME, ...FOUND, ...OF_TASK[task]];
-}
-
-function foundIn(result: Result): readonly Row['found'][] {
-  switch (result.task) {
-    case 'classification':
-      return result.classifications;
-    case 'detection':
-      return result.detections;
-    case 'segmentation':
-      return result.masks;
-  }
 }
 
 const FRAME: readonly Column[] = [
