@@ -84,7 +84,7 @@ export async function runLookBack(
   try {
     const stored = await store(broker, topics, tiny, options.frameCount);
     await storeHead(heads, NEW_HEAD);
-    await untilAnalysed(broker, topics, stored.length);
+    await untilAnalysed(broker, topics);
     say(`${stored.length} frames are stored, and the live consumer has answered them`);
     await live.start(options.liveFramesPerSecond);
     await systemClock.sleep(SETTLE_MS);
@@ -164,17 +164,13 @@ async function store(
   return ids;
 }
 
-/** Each partition of a result topic has the markers of transactions as well: this is "at least". */
-async function untilAnalysed(broker: Broker, topics: TopicTable, count: number): Promise<void> {
-  const groupId = `${PREFIX}-inference`;
-  let left = count;
-  while (left > 0) {
+/** Until the live consumer has committed every frame that is stored. */
+async function untilAnalysed(broker: Broker, { frames }: TopicTable): Promise<void> {
+  for (;;) {
+    const positions = await broker.committedOffsets(`${PREFIX}-inference`, frames.name);
+    const ends = await broker.offsets(frames.name);
+    if (ends.every(({ partition, high }) => (positions.get(partition) ?? 0) >= high)) return;
     await systemClock.sleep(500);
-    const positions = await broker.committedOffsets(groupId, topics.frames.name);
-    const ends = await broker.offsets(topics.frames.name);
-    left = ends.reduce((sum, { partition, high }) => {
-      return sum + high - (positions.get(partition) ?? 0);
-    }, 0);
   }
 }
 
