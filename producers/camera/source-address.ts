@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { didYouMean } from '#runtime/config-file.ts';
 import { SCENE_KINDS } from './scenes/scene.ts';
 import type { SourceSpec } from './sources/create.ts';
+import { TEST_CARD } from './sources/test-card.ts';
 
 /** What a camera's `source` text means, or what is wrong with it. Never repeats a password. */
 export type ParsedSource =
@@ -14,7 +15,7 @@ export type ParsedSource =
  *
  *     rtsp://[user:password@]host[:port]/path   a network camera; rtsps:// for RTSP over TLS
  *     path/to/clip.mp4                          a file, relative to the config file
- *     synthetic:<scene>[?seed=1&width=1280&height=720]
+ *     synthetic:<scene>[?seed=1&width=1280&height=720]   drawn; the scene `test-card` is cheap
  */
 export function parseSource(address: string, folder: string): ParsedSource {
   if (address === '') return { problem: 'must not be empty' };
@@ -53,12 +54,13 @@ function rtspSource(address: string): ParsedSource {
   return { spec: { kind: 'ffmpeg', url: address, loop: false }, canLoop: false };
 }
 
+const SCENES: readonly string[] = [...SCENE_KINDS, TEST_CARD];
 const PARAMETERS = ['seed', 'width', 'height'];
 
 function syntheticSource(text: string): ParsedSource {
   const [scene = '', query = ''] = text.split('?');
-  if (!SCENE_KINDS.some((kind) => kind === scene)) {
-    return { problem: `names no scene: "${scene}"${didYouMean(scene, SCENE_KINDS)}` };
+  if (!SCENES.includes(scene)) {
+    return { problem: `names no scene: "${scene}"${didYouMean(scene, SCENES)}` };
   }
   const parameters = new URLSearchParams(query);
   for (const name of parameters.keys()) {

@@ -170,7 +170,7 @@ fleet: {camerasMax: ${Math.min(camerasMax, LIMITS.camerasPerAgentMax)}, framesPe
 }
 
 function wanted(id: string, { framesPerSecond }: FleetOptions): WantedCamera {
-  const source = 'synthetic:yard?width=64&height=48';
+  const source = 'synthetic:test-card?width=64&height=48';
   return { id, source, framesPerSecond, enabled: true, labels: {} };
 }
 

@@ -22,9 +22,9 @@ function instantClock(onSleep: (ms: number) => number = (ms) => ms): Clock {
   };
 }
 
-async function images(count: number, clock: Clock): Promise<Image[]> {
+async function images(count: number, clock: Clock, scene = 'plaza'): Promise<Image[]> {
   const source = createSource(
-    { kind: 'synthetic', scene: 'plaza', seed: 5, width: 1280, height: 720 },
+    { kind: 'synthetic', scene, seed: 5, width: 1280, height: 720 },
     { input: INPUT, framesPerSecond: 5, clock, logger: silentLogger },
   );
   const abort = new AbortController();
@@ -63,6 +63,20 @@ test('a slow host skips frames, and shows each at its own time', async () => {
   const third = await images(3, instantClock());
   expect(third[1]?.pixels).toEqual(quick[1]?.pixels);
   expect(slow[1]?.captureTimeUs).toBe(600_000);
+});
+
+test('a test card has its bars in order of luminance, and moves', async () => {
+  const [first, second] = await images(2, instantClock(), 'test-card');
+  const middle = first?.pixels.subarray(32 * 64 * 3, 33 * 64 * 3) ?? new Uint8Array();
+  const colours = Array.from({ length: 64 }, (_, x) => [...middle.subarray(x * 3, x * 3 + 3)]);
+  const bars = colours.filter((colour, x) => String(colour) !== String(colours[x - 1]));
+  const luminances = bars.map(([red = 0, green = 0, blue = 0]) => {
+    return 0.299 * red + 0.587 * green + 0.114 * blue;
+  });
+  expect(bars).toHaveLength(7);
+  expect(luminances).toEqual(luminances.toSorted((a, b) => b - a));
+  expect(first?.pixels[0]).toBe(127);
+  expect(second?.pixels).not.toEqual(first?.pixels);
 });
 
 test('an unknown scene is refused, with what there is', () => {
