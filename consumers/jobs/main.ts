@@ -1,4 +1,5 @@
-import { constants, hostname, setPriority } from 'node:os';
+import './background.ts';
+import { hostname } from 'node:os';
 import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
@@ -24,8 +25,6 @@ const environment = readAtStart(() => readEnvironment());
 const rootLogger = createLogger({ level: environment.logLevel, format: environment.logFormat });
 
 await runProcess(rootLogger, async ({ stopping, logger }) => {
-  // Of the CPUs of this machine live consumers have what they want. Engines inherit it.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const clock = systemClock;
   const place = { redis: redisSettings(environment), prefix: environment.topicPrefix };
   const topics = topicTable({ prefix: environment.topicPrefix });
