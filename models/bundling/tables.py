@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from compressai import ans
-from compressai._CXX import pmf_to_quantized_cdf
+
+from bundling.coder import ans, pmf_to_quantized_cdf
 
 PRECISION = 16
 TAIL_PERCENT = 0.002  # Symbols beyond these percentiles go through the escape.

@@ -1,13 +1,10 @@
 import type { LocalStack } from '#infra/local/stack.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { silentLogger } from '#runtime/log.ts';
 import { type Random, seededRandom } from '#runtime/random.ts';
 import { TASKS } from '#schemas/result.ts';
-import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { type InferenceProcess, spawnInference } from '#test/fixtures/inference-child.ts';
-import { startTestStack } from '#test/integration/start-stack.ts';
+import { startTopicStack } from '#test/fixtures/topic-stack.ts';
 import { judge, type Verdict } from '#test/referee/java.ts';
 import { writeFrames } from './frames.ts';
 import { type RecoveryTimes, RecoveryWatch } from './recovery.ts';
@@ -57,14 +54,12 @@ export async function runChaos(
 ): Promise<ChaosReport> {
   const startMs = systemClock.monotonicMs();
   const random = seededRandom(options.seed);
-  const stack = await startTestStack({ brokerCount: 3, redis: false });
+  const table = { prefix: PREFIX, partitionCount: PARTITIONS, replicationFactor: 3 };
+  const servers = { brokerCount: 3, redis: false } as const;
+  const { stack, topics, broker, stop } = await startTopicStack(table, servers);
   const { brokers } = stack;
-  const settings = { brokers, clientId: 'chaos', tls: undefined, sasl: undefined };
-  const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
   const crew = new Crew(brokers);
   try {
-    const topics = topicTable({ prefix: PREFIX, partitionCount: PARTITIONS, replicationFactor: 3 });
-    await broker.ensureTopics(topicSpecs(topics));
     for (let count = 0; count < options.consumerCount; count++) crew.join();
     const writer = await writeFrames({ ...options, broker, topic: topics.frames.name });
     const watch = new RecoveryWatch(writer.cameraIds);
@@ -94,8 +89,7 @@ export async function runChaos(
     };
   } finally {
     await crew.kill();
-    await broker.close();
-    await stack.stop();
+    await stop();
   }
 }
 

@@ -6,12 +6,9 @@ import type { Registry } from '#producers/fleet/registry.ts';
 import type { WantedCamera } from '#producers/fleet/wanted-camera.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { silentLogger } from '#runtime/log.ts';
-import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
-import { startTestStack } from '#test/integration/start-stack.ts';
+import { startTopicStack } from '#test/fixtures/topic-stack.ts';
 import { type Holding, holdingOf } from '#test/soak/process-watch.ts';
 import { type Arrivals, type Books, FleetWatch } from './fleet-watch.ts';
 
@@ -63,13 +60,10 @@ export async function runFleet(
   say: (line: string) => void,
 ): Promise<FleetReport> {
   const directory = mkdtempSync(join(tmpdir(), 'halfsight-fleet-'));
-  const stack = await startTestStack();
+  const table = { prefix: PREFIX, partitionCount: 8 };
+  const { stack, topics, broker, stop } = await startTopicStack(table);
   const { brokers } = stack;
   const redisUrl = defined(stack.redisUrl, 'the URL of Redis');
-  const settings = { brokers, clientId: PREFIX, tls: undefined, sasl: undefined };
-  const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-  const topics = topicTable({ prefix: PREFIX, partitionCount: 8 });
-  await broker.ensureTopics(topicSpecs(topics));
   const redis = { url: redisUrl, password: undefined, tlsCaFile: undefined };
   const registry = new RedisRegistry({ redis, prefix: PREFIX, clock: systemClock });
   const watch = new FleetWatch(broker, topics);
@@ -143,8 +137,7 @@ export async function runFleet(
     for (const agent of agents.values()) await agent.stop('SIGKILL');
     await watch.stop();
     await registry.close();
-    await broker.close();
-    await stack.stop();
+    await stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }

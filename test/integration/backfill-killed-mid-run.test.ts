@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import type { BackfillSummary } from '#consumers/jobs/backfill.ts';
@@ -8,6 +6,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { frameId } from '#schemas/frame.ts';
 import { TASKS } from '#schemas/result.ts';
 import { backfillTopics, topicTable } from '#schemas/topics.ts';
+import { spawnCollected } from '#test/fixtures/collected-child.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 import { writeFrames } from './frame-writer.ts';
 import {
@@ -30,25 +29,18 @@ afterEach(async () => {
 
 /** `npm run backfill` on the tiny bundle. */
 function startBackfill(addresses: readonly string[], prefix: string, args: readonly string[]) {
-  const child = spawn(process.execPath, [MAIN, '--bundle', TINY_BUNDLE, ...args], {
-    env: { ...process.env, KAFKA_BROKERS: addresses.join(','), KAFKA_TOPIC_PREFIX: prefix },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const variables = { KAFKA_BROKERS: addresses.join(','), KAFKA_TOPIC_PREFIX: prefix };
+  const command = [MAIN, '--bundle', TINY_BUNDLE, ...args];
+  const { child, exited, output, errors } = spawnCollected(process.execPath, command, {
+    variables,
   });
-  const said = { out: '', error: '' };
-  child.stdout.on('data', (data: Buffer) => {
-    said.out += data.toString();
-  });
-  child.stderr.on('data', (data: Buffer) => {
-    said.error += data.toString();
-  });
-  const exited = once(child, 'close').then(([code]) => code as number | null);
   const kill = async () => {
     child.kill('SIGKILL');
     await exited;
   };
   running.add(kill);
   void exited.then(() => running.delete(kill));
-  return { exited, kill, said, stop: () => void child.kill('SIGTERM') };
+  return { exited, kill, output, errors, stop: () => void child.kill('SIGTERM') };
 }
 
 function lastLine(out: string): BackfillSummary {
@@ -87,7 +79,7 @@ it('one result of each chosen frame and head, whenever the backfill is killed', 
     await until(
       () => found.results.length >= expected.length * share,
       60_000,
-      () => killed.said.error,
+      () => killed.errors(),
     );
     await killed.kill();
     expect(found.results.length).toBeLessThan(expected.length);
@@ -95,7 +87,7 @@ it('one result of each chosen frame and head, whenever the backfill is killed', 
   // Written since: they belong to no backfill that was begun before.
   const later = await writeFrames(broker, topic, 80, 90);
   const last = startBackfill(brokers, prefix, args);
-  expect(await last.exited, last.said.error).toBe(0);
+  expect(await last.exited, last.errors()).toBe(0);
   await until(
     () => found.results.length >= expected.length,
     10_000,
@@ -104,7 +96,7 @@ it('one result of each chosen frame and head, whenever the backfill is killed', 
   // Time for duplicates to show up.
   await systemClock.sleep(500);
 
-  const summary = lastLine(last.said.out);
+  const summary = lastLine(last.output());
   expect(summary).toMatchObject({ state: 'done', deadLetters: {} });
   expect(summary.framesDone).toBe(summary.framesTotalEstimate);
   expect(summary.framesTotalEstimate).toBe(within.length + after.length);
@@ -130,11 +122,11 @@ it('one result of each chosen frame and head, whenever the backfill is killed', 
   expect(await consumer.stop(), consumer.output()).toBe(0);
 
   const again = startBackfill(brokers, prefix, args);
-  expect(await again.exited, again.said.error).toBe(0);
-  expect(lastLine(again.said.out)).toMatchObject({ state: 'done', framesSelected: 0 });
+  expect(await again.exited, again.errors()).toBe(0);
+  expect(lastLine(again.output())).toMatchObject({ state: 'done', framesSelected: 0 });
   const other = startBackfill(brokers, prefix, [...order, '--since', since]);
   expect(await other.exited).toBe(2);
-  expect(other.said.error).toContain('this id is that of another backfill');
+  expect(other.errors()).toContain('this id is that of another backfill');
 });
 
 it('drains when asked, says that it is not done, and what is wrong with its orders', async () => {
@@ -143,21 +135,21 @@ it('drains when asked, says that it is not done, and what is wrong with its orde
   const broker = openBroker(brokers);
   const missing = startBackfill(brokers, prefix, ['--id', 'early']);
   expect(await missing.exited).toBe(1);
-  expect(missing.said.error).toContain('npm run topics');
+  expect(missing.errors()).toContain('npm run topics');
   await broker.ensureTopics(allSpecs(topics));
   const unknown = startBackfill(brokers, prefix, ['--id', 'pose', '--heads', 'pose']);
   expect(await unknown.exited).toBe(2);
-  expect(unknown.said.error).toMatch(/has no head "pose".*classification/);
+  expect(unknown.errors()).toMatch(/has no head "pose".*classification/);
   await writeFrames(broker, topics.frames.name, 0, 20);
   const slow = startBackfill(brokers, prefix, ['--id', 'slow', '--json', '--rate', '2']);
   await until(
-    () => /"framesSelected":[1-9]/.test(slow.said.out),
+    () => /"framesSelected":[1-9]/.test(slow.output()),
     60_000,
-    () => slow.said.error,
+    () => slow.errors(),
   );
   slow.stop();
-  expect(await slow.exited, slow.said.error).toBe(1);
-  const { state, framesSelected } = lastLine(slow.said.out);
+  expect(await slow.exited, slow.errors()).toBe(1);
+  const { state, framesSelected } = lastLine(slow.output());
   expect(state).toBe('stopped');
   expect(framesSelected).toBeLessThan(120);
 });

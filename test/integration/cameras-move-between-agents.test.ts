@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
 import type { CameraEntry } from '#producers/fleet/registry.ts';
-import type { StoredCamera } from '#producers/fleet/wanted-camera.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -15,6 +13,7 @@ import { decodeFrame } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
+import { runNode } from '#test/fixtures/collected-child.ts';
 import { readStatuses, readTopic } from './camera-agent-process.ts';
 import { sharedStack } from './stack.ts';
 
@@ -27,11 +26,17 @@ const broker = openKafka(
   { brokers, clientId: 'fleet-cameras-test', tls: undefined, sasl: undefined },
   { clock: systemClock, logger: silentLogger },
 );
+const registry = new RedisRegistry({
+  redis: { url: redisUrl, password: undefined, tlsCaFile: undefined },
+  prefix,
+  clock: systemClock,
+});
 const spools = new Map<string, string>();
 const agents: AgentProcess[] = [];
 
 afterAll(async () => {
   for (const agent of agents) await agent.stop('SIGKILL');
+  await registry.close();
   await broker.close();
 });
 
@@ -49,46 +54,30 @@ fleet: {framesPerSecondMax: 100}
   return agent;
 }
 
-async function cameras(...args: readonly string[]) {
-  const env = { ...process.env, REDIS_URL: redisUrl, KAFKA_TOPIC_PREFIX: prefix };
-  const child = spawn(process.execPath, [HALFSIGHT, 'cameras', ...args], { env });
-  let output = '';
-  let errors = '';
-  child.stdout.on('data', (data: Buffer) => {
-    output += data.toString();
-  });
-  child.stderr.on('data', (data: Buffer) => {
-    errors += data.toString();
-  });
-  const [code] = await once(child, 'close');
-  return { code: code as number | null, output, errors };
+function cameras(...args: readonly string[]) {
+  const variables = { REDIS_URL: redisUrl, KAFKA_TOPIC_PREFIX: prefix };
+  return runNode(HALFSIGHT, ['cameras', ...args], { variables });
 }
 
-type Listed = StoredCamera & Pick<CameraEntry, 'placement' | 'live'>;
-
-async function list(): Promise<Listed[]> {
-  const { output } = await cameras('list', '--json');
-  return output
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Listed);
-}
-
-function ownersOf(listed: readonly Listed[]): string[] {
+function ownersOf(listed: readonly CameraEntry[]): string[] {
   return listed.map(({ placement }) => ('agentId' in placement ? placement.agentId : '-'));
 }
 
-async function until(what: string, check: (listed: readonly Listed[]) => boolean): Promise<number> {
+async function until(
+  what: string,
+  check: (listed: readonly CameraEntry[]) => boolean,
+): Promise<number> {
   const startMs = systemClock.monotonicMs();
   while (systemClock.monotonicMs() - startMs < 40_000) {
-    if (check(await list())) return systemClock.monotonicMs() - startMs;
-    await systemClock.sleep(500);
+    const listed = (await registry.list()).cameras;
+    if (check(listed)) return systemClock.monotonicMs() - startMs;
+    await systemClock.sleep(100);
   }
   const { output } = await cameras('list');
   throw new Error(`waited in vain: ${what}\n${output}${agents.map(({ log }) => log).join('\n')}`);
 }
 
-const isOnline = ({ live }: Listed) => live?.state === 'online' && live.framesPerSecond > 0;
+const isOnline = ({ live }: CameraEntry) => live?.state === 'online' && live.framesPerSecond > 0;
 
 it('each frame is accounted for by one agent, whoever has its camera by then', async () => {
   await broker.ensureTopics(topicSpecs(topics));
@@ -124,7 +113,9 @@ it('each frame is accounted for by one agent, whoever has its camera by then', a
   });
   const drained = await cameras('drain', 'cam-1', 'cam-2');
   expect(drained).toMatchObject({ code: 0, errors: '' });
-  const states = (await list()).map(({ placement }) => placement.state);
+  const { output } = await cameras('list', '--json');
+  const lines = output.trim().split('\n');
+  const states = lines.map((line) => (JSON.parse(line) as CameraEntry).placement.state);
   expect(states).toEqual(['owned', 'disabled', 'disabled', 'owned']);
   for (const agent of agents.slice(1)) expect(await agent.stop()).toBe(0);
   await checkBooks();

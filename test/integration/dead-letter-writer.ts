@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Broker, OutgoingRecord } from '#runtime/broker.ts';
@@ -7,6 +5,7 @@ import { type DeadLetter, encodeDeadLetter } from '#schemas/dead-letter.ts';
 import { frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
+import { runNode, spawnCollected } from '#test/fixtures/collected-child.ts';
 import { EPOCH } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { DEAD_LETTER } from '#test/unit/schemas/samples.ts';
 import { createTopics, openBroker } from './inference-process.ts';
@@ -24,24 +23,16 @@ export async function scene(label: string) {
   const topics = topicTable({ prefix, partitionCount: 2 });
   const broker = openBroker(brokers);
   await createTopics(broker, topics);
+  const variables = { KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC_PREFIX: prefix };
   const start = (main: string, args: readonly string[]) => {
-    const child = spawn(process.execPath, [main, ...args], {
-      env: { ...process.env, KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC_PREFIX: prefix },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const { child, exited, said } = spawnCollected(process.execPath, [main, ...args], {
+      variables,
     });
-    let output = '';
-    const keep = (data: Buffer) => {
-      output += data.toString();
-    };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
-    const exited = once(child, 'close').then(([code]) => code as number | null);
-    return { child, exited, output: () => output };
+    return { child, exited, output: said };
   };
   const run = async (main: string, ...args: readonly string[]) => {
-    const command = start(main, args);
-    const code = await command.exited;
-    return { code, output: command.output() };
+    const { code, said } = await runNode(main, args, { variables });
+    return { code, output: said };
   };
   const list = async (...args: readonly string[]) => {
     const { code, output } = await run(DEAD_LETTERS, 'list', '--json', ...args);

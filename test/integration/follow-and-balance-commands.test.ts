@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Broker, OutgoingRecord } from '#runtime/broker.ts';
@@ -8,6 +6,7 @@ import { frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult, TASKS } from '#schemas/result.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
+import { spawnCollected } from '#test/fixtures/collected-child.ts';
 import { tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import {
   classification,
@@ -33,22 +32,9 @@ async function scene(label: string) {
   const topics = topicTable({ prefix, partitionCount: 2 });
   const broker = openBroker(brokers);
   await createTopics(broker, topics);
-  const run = (command: string, args: readonly string[] = []) => {
-    const child = spawn(command, args, {
-      env: { ...process.env, KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC_PREFIX: prefix },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    let errors = '';
-    child.stdout.on('data', (data: Buffer) => {
-      output += data.toString();
-    });
-    child.stderr.on('data', (data: Buffer) => {
-      errors += data.toString();
-    });
-    const exited = once(child, 'close').then(([code]) => code as number | null);
-    return { child, exited, output: () => output, errors: () => errors };
-  };
+  const variables = { KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC_PREFIX: prefix };
+  const run = (command: string, args: readonly string[] = []) =>
+    spawnCollected(command, args, { variables });
   return { broker, topics, run };
 }
 
@@ -102,7 +88,7 @@ describe('npm run follow', () => {
     await until(
       () => follow.output().split('\n').length > 3,
       30_000,
-      () => follow.output() + follow.errors(),
+      () => follow.said(),
     );
     follow.child.kill('SIGINT');
     expect(await follow.exited, follow.errors()).toBe(0);
@@ -121,7 +107,7 @@ describe('npm run follow', () => {
     await until(
       () => shell.output().includes('gate  detection  nothing'),
       30_000,
-      () => shell.output() + shell.errors(),
+      () => shell.said(),
     );
     await send(broker, await recordsOf(topics));
     await shell.exited;

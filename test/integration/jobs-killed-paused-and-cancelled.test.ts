@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +13,7 @@ import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { frameId } from '#schemas/frame.ts';
 import { backfillTopics, topicTable } from '#schemas/topics.ts';
 import { storeHead } from '#test/fixtures/added-head.ts';
+import { runNode } from '#test/fixtures/collected-child.ts';
 import {
   type JobWorkerPlace,
   type JobWorkerProcess,
@@ -64,18 +63,8 @@ function openQueue({ redisUrl: url, prefix }: JobWorkerPlace) {
 
 /** `npx halfsight jobs ...`, to its end. */
 async function jobs(place: JobWorkerPlace, ...args: string[]) {
-  const child = spawn(process.execPath, [COMMAND, ...args], {
-    env: { ...process.env, ...jobVariables(place) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (data: Buffer) => {
-      output += data.toString();
-    });
-  }
-  const [code] = await once(child, 'close');
-  return { code: code as number | null, output };
+  const { code, said } = await runNode(COMMAND, args, { variables: jobVariables(place) });
+  return { code, output: said };
 }
 
 it('one result of each chosen frame and head, whatever happens to workers and Redis', async () => {

@@ -3,21 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JobQueue } from '#consumers/jobs/job-queue.ts';
 import { KINDS } from '#consumers/jobs/kinds.ts';
-import { allSpecs } from '#infra/topics/create.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { silentLogger } from '#runtime/log.ts';
 import { frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { decodeResult } from '#schemas/result.ts';
-import { backfillTopics, type TopicTable, topicTable } from '#schemas/topics.ts';
+import { backfillTopics, type TopicTable } from '#schemas/topics.ts';
 import { storeHead } from '#test/fixtures/added-head.ts';
 import { spawnInference } from '#test/fixtures/inference-child.ts';
 import { spawnJobWorker } from '#test/fixtures/job-worker-child.ts';
 import { readTopic } from '#test/fixtures/read-topic.ts';
-import { startTestStack } from '#test/integration/start-stack.ts';
+import { startTopicStack } from '#test/fixtures/topic-stack.ts';
 import { type TinyFrames, tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { type Ages, LiveTraffic } from './live-traffic.ts';
 
@@ -66,13 +63,10 @@ export async function runLookBack(
   say: (line: string) => void,
 ): Promise<LookBackReport> {
   const heads = mkdtempSync(join(tmpdir(), 'halfsight-heads-'));
-  const stack = await startTestStack();
+  const table = { prefix: PREFIX, partitionCount: PARTITIONS };
+  const { stack, topics, broker, stop } = await startTopicStack(table);
   const { brokers } = stack;
   const redisUrl = defined(stack.redisUrl, 'the URL of Redis');
-  const settings = { brokers, clientId: PREFIX, tls: undefined, sasl: undefined };
-  const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-  const topics = topicTable({ prefix: PREFIX, partitionCount: PARTITIONS });
-  await broker.ensureTopics(allSpecs(topics));
   const tiny = await tinyFrames();
   const consumer = spawnInference(brokers, PREFIX);
   const place = { brokers, redisUrl, prefix: PREFIX };
@@ -132,8 +126,7 @@ export async function runLookBack(
     await live.stop();
     await consumer.kill();
     await queue.close();
-    await broker.close();
-    await stack.stop();
+    await stop();
     rmSync(heads, { recursive: true, force: true });
   }
 }

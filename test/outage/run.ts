@@ -4,15 +4,13 @@ import { join } from 'node:path';
 import type { BalanceReport } from '#consumers/subscriber/balance.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { silentLogger } from '#runtime/log.ts';
 import { TASKS } from '#schemas/result.ts';
-import { type TopicTable, topicSpecs, topicTable } from '#schemas/topics.ts';
+import type { TopicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { balanceOf } from '#test/fixtures/balance-of.ts';
 import { spawnInference } from '#test/fixtures/inference-child.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
-import { startTestStack } from '#test/integration/start-stack.ts';
+import { startTopicStack } from '#test/fixtures/topic-stack.ts';
 import { judge, type Verdict } from '#test/referee/java.ts';
 import { type Holding, holdingOf } from '#test/soak/process-watch.ts';
 
@@ -50,12 +48,9 @@ export async function runOutage(
   say: (line: string) => void,
 ): Promise<OutageReport> {
   const directory = mkdtempSync(join(tmpdir(), 'halfsight-outage-'));
-  const stack = await startTestStack({ redis: false });
+  const table = { prefix: PREFIX, partitionCount: 4 };
+  const { stack, topics, broker, stop } = await startTopicStack(table, { redis: false });
   const { brokers } = stack;
-  const settings = { brokers, clientId: 'outage', tls: undefined, sasl: undefined };
-  const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-  const topics = topicTable({ prefix: PREFIX, partitionCount: 4 });
-  await broker.ensureTopics(topicSpecs(topics));
   const config = configOf(options, join(directory, 'spool'));
   const agent = new AgentProcess({ config, brokers, prefix: PREFIX });
   const consumer = spawnInference(brokers, PREFIX);
@@ -97,8 +92,7 @@ export async function runOutage(
   } finally {
     await agent.stop('SIGKILL');
     await consumer.kill();
-    await broker.close();
-    await stack.stop();
+    await stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }

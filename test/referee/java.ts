@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Guard } from '#infra/local/guard.ts';
 import { kafkaCache } from '#infra/local/kafka-jars.ts';
@@ -8,6 +10,8 @@ import { silentLogger } from '#runtime/log.ts';
 import { readEnvironment } from '#runtime/settings.ts';
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
+const PROGRAMS = ['Referee', 'Reference'] as const;
+const SMALL_JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const run = promisify(execFile);
 
 /**
@@ -15,16 +19,14 @@ const run = promisify(execFile);
  * what it printed and its exit code. They share no code with Halfsight.
  */
 export async function runJava(
-  program: 'Referee' | 'Reference',
+  program: (typeof PROGRAMS)[number],
   args: readonly string[],
 ): Promise<{ readonly output: string; readonly code: number }> {
-  jarsFolder ??= findJars();
-  const jars = await jarsFolder;
+  classPath ??= compile();
+  const java = ['-cp', await classPath, ...SMALL_JVM];
   try {
-    const file = join(import.meta.dirname, `${program}.java`);
-    const java = ['-cp', join(jars, 'lib', '*'), '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
     const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
-    const { stdout } = await run('java', [...java, quiet, file, ...args], {
+    const { stdout } = await run('java', [...java, quiet, program, ...args], {
       maxBuffer: OUTPUT_BYTES_MAX,
     });
     return { output: stdout, code: 0 };
@@ -36,9 +38,22 @@ export async function runJava(
   }
 }
 
-/** Looked for once: whoever is the first may have to download them. */
-let jarsFolder: Promise<string> | undefined;
+/** Made once: to compile a program takes several times as long as to run it. */
+let classPath: Promise<string> | undefined;
 
+async function compile(): Promise<string> {
+  const library = join(await findJars(), 'lib');
+  const jars = readdirSync(library).map((jar) => join(library, jar));
+  const classes = mkdtempSync(join(tmpdir(), 'halfsight-java-'));
+  process.once('exit', () => rmSync(classes, { recursive: true, force: true }));
+  // By its module, since a JRE has no javac on the PATH.
+  const compiler = ['-m', 'jdk.compiler/com.sun.tools.javac.Main', '-d', classes];
+  const files = PROGRAMS.map((program) => join(import.meta.dirname, `${program}.java`));
+  await run('java', [...SMALL_JVM, ...compiler, '-cp', jars.join(delimiter), ...files]);
+  return [classes, ...jars].join(delimiter);
+}
+
+/** Whoever is the first may have to download them. */
 async function findJars(): Promise<string> {
   const guard = new Guard(silentLogger);
   try {

@@ -1,13 +1,10 @@
 import { defined } from '#runtime/assert.ts';
 import type { Producer } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { silentLogger } from '#runtime/log.ts';
 import { frameId } from '#schemas/frame.ts';
 import { TASKS } from '#schemas/result.ts';
-import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { spawnInference } from '#test/fixtures/inference-child.ts';
-import { startTestStack } from '#test/integration/start-stack.ts';
+import { startTopicStack } from '#test/fixtures/topic-stack.ts';
 import { judge, type Verdict } from '#test/referee/java.ts';
 import { type TinyFrames, tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { type Holding, holdingOf, slopeAnHour } from './process-watch.ts';
@@ -39,13 +36,10 @@ export async function runSoak(
   options: SoakOptions,
   say: (line: string) => void,
 ): Promise<SoakReport> {
-  const stack = await startTestStack({ redis: false });
-  const settings = { brokers: stack.brokers, clientId: 'soak', tls: undefined, sasl: undefined };
-  const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
+  const table = { prefix: PREFIX, partitionCount: 4 };
+  const { stack, topics, broker, stop } = await startTopicStack(table, { redis: false });
   const consumer = spawnInference(stack.brokers, PREFIX);
   try {
-    const topics = topicTable({ prefix: PREFIX, partitionCount: 4 });
-    await broker.ensureTopics(topicSpecs(topics));
     const fleet = new Fleet(await tinyFrames(), topics.frames.name, options.cameraCount);
     const producer = await broker.openProducer();
     const holdings: Record<string, Holding[]> = { consumer: [], engine: [] };
@@ -98,8 +92,7 @@ export async function runSoak(
     };
   } finally {
     await consumer.kill();
-    await broker.close();
-    await stack.stop();
+    await stop();
   }
 }
 

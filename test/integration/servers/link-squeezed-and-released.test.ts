@@ -1,22 +1,14 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { choosePorts } from '#infra/local/ports.ts';
-import type { LocalStack } from '#infra/local/stack.ts';
+import { expect, it } from 'vitest';
 import { loadBundle } from '#models/bundle.ts';
-import { defined } from '#runtime/assert.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { silentLogger } from '#runtime/log.ts';
-import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { readEnvironment } from '#runtime/settings.ts';
 import { decodeFrame } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { type TopicTable, topicSpecs, topicTable } from '#schemas/topics.ts';
 import { RecordWatch } from '#test/bench/instruments/record-watch.ts';
-import { AgentProcess } from '#test/fixtures/agent-child.ts';
-import { NetworkProxy } from '#test/fixtures/network-proxy.ts';
 import { checkBooks, readStatuses } from '#test/integration/camera-agent-process.ts';
-import { startTestStack } from '#test/integration/start-stack.ts';
+import { useProxiedLine } from './proxied-line.ts';
 
 /** Rate control on a real line: 1 Mbit/s, 37.5 kbit/s for a while, and 1 Mbit/s again. */
 
@@ -37,34 +29,10 @@ interface Arrival {
   readonly ratePoint: number;
 }
 
-let stack: LocalStack;
-let proxy: NetworkProxy;
-let broker: Broker;
-let agent: AgentProcess | undefined;
-let port = 0;
-
-beforeAll(async () => {
-  [port = 0] = await choosePorts(1, [], seededRandom(freshSeed()));
-  stack = await startTestStack({ redis: false, advertisedPorts: [port] });
-  const behind = defined(stack.proxied[0], 'the listener behind the proxy');
-  proxy = new NetworkProxy(Number(behind.split(':')[1]));
-  await proxy.listen(port);
-  proxy.become(WIDE);
-  const settings = { brokers: stack.brokers, clientId: 'test', tls: undefined, sasl: undefined };
-  broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-});
-afterEach(async ({ task }) => {
-  await agent?.stop('SIGKILL');
-  if (task.result?.state === 'fail') process.stderr.write(agent?.log ?? '');
-});
-afterAll(async () => {
-  await broker.close();
-  await proxy.close();
-  await stack.stop();
-});
+const line = useProxiedLine();
 
 /** Frames as they come to a reader that has a good line. */
-async function watchFrames(topics: TopicTable): Promise<readonly Arrival[]> {
+async function watchFrames(broker: Broker, topics: TopicTable): Promise<readonly Arrival[]> {
   const arrivals: Arrival[] = [];
   const framing = singleObjectFraming();
   const watch = new RecordWatch({
@@ -81,18 +49,19 @@ async function watchFrames(topics: TopicTable): Promise<readonly Arrival[]> {
 }
 
 it('a camera gives way to a thin line, goes on publishing, and comes back with it', async () => {
+  const { broker, proxy, startAgent } = line();
+  proxy.become(WIDE);
   const topics = topicTable({ prefix: 'squeezed', partitionCount: 1 });
   await broker.ensureTopics(topicSpecs(topics));
-  const arrivals = await watchFrames(topics);
+  const arrivals = await watchFrames(broker, topics);
   const config = `
 agent: {id: agent-a, encoderWorkers: 1}
 cameras:
   - {id: street, source: "synthetic:street?seed=1&width=416&height=416", fps: ${FPS}}
 `;
-  const brokers = [`127.0.0.1:${port}`];
-  agent = new AgentProcess({ config, brokers, prefix: 'squeezed', bundle: BUNDLE });
+  const agent = startAgent({ config, prefix: 'squeezed', bundle: BUNDLE });
   await agent.until('frames come', 30_000, () => arrivals.length >= 3 * FPS);
-  const changes = () => agent?.eventsOf('profile-changed') ?? [];
+  const changes = () => agent.eventsOf('profile-changed');
   expect(changes(), 'the line carries all of it').toEqual([]);
 
   const thinMs = systemClock.monotonicMs();

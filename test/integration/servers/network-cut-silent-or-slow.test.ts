@@ -1,46 +1,14 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { choosePorts } from '#infra/local/ports.ts';
-import type { LocalStack } from '#infra/local/stack.ts';
+import { expect, it } from 'vitest';
 import { loadBundle } from '#models/bundle.ts';
-import { defined } from '#runtime/assert.ts';
-import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { silentLogger } from '#runtime/log.ts';
-import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
-import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
-import { type Network, NetworkProxy } from '#test/fixtures/network-proxy.ts';
+import { TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
+import type { Network } from '#test/fixtures/network-proxy.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
 import { checkBooks } from '#test/integration/camera-agent-process.ts';
-import { startTestStack } from '#test/integration/start-stack.ts';
+import { useProxiedLine } from './proxied-line.ts';
 
-/** The line between a camera agent and its broker; nothing else uses it. */
-
-let stack: LocalStack;
-let proxy: NetworkProxy;
-let broker: Broker;
-let agent: AgentProcess | undefined;
-let port = 0;
-
-beforeAll(async () => {
-  [port = 0] = await choosePorts(1, [], seededRandom(freshSeed()));
-  stack = await startTestStack({ redis: false, advertisedPorts: [port] });
-  const behind = defined(stack.proxied[0], 'the listener behind the proxy');
-  proxy = new NetworkProxy(Number(behind.split(':')[1]));
-  await proxy.listen(port);
-  const settings = { brokers: stack.brokers, clientId: 'test', tls: undefined, sasl: undefined };
-  broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-});
-afterEach(async ({ task }) => {
-  await agent?.stop('SIGKILL');
-  if (task.result?.state === 'fail') process.stderr.write(agent?.log ?? '');
-});
-afterAll(async () => {
-  await broker.close();
-  await proxy.close();
-  await stack.stop();
-});
+const line = useProxiedLine();
 
 const FAULTS: readonly { name: string; network: Partial<Network>; ms: number }[] = [
   { name: 'cut', network: { state: 'cut' }, ms: 3_000 },
@@ -51,6 +19,7 @@ const FAULTS: readonly { name: string; network: Partial<Network>; ms: number }[]
 ];
 
 it.each(FAULTS)('a line that is $name loses nothing and disorders nothing', async (fault) => {
+  const { broker, proxy, startAgent } = line();
   const prefix = `network-${fault.name}`;
   const topics = topicTable({ prefix, partitionCount: 2 });
   await broker.ensureTopics(topicSpecs(topics));
@@ -60,7 +29,7 @@ cameras:
   - {id: street, source: "synthetic:street?seed=1&width=160&height=120", fps: 6}
   - {id: yard, source: "synthetic:yard?seed=2&width=160&height=120", fps: 6}
 `;
-  agent = new AgentProcess({ config, brokers: [`127.0.0.1:${port}`], prefix });
+  const agent = startAgent({ config, prefix });
   const count = () => recordCount(broker, topics.frames.name);
   await agent.until('the first frames are published', 20_000, async () => (await count()) >= 12);
   proxy.become(fault.network);

@@ -12,6 +12,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { createLogger } from '#runtime/log.ts';
 import { freshSeed } from '#runtime/random.ts';
+import { bareEnvironment } from '#test/fixtures/bare-environment.ts';
 import { useStack } from '#test/integration/stack.ts';
 
 /** A stack whose users have passwords, certificates and ACLs, and everything that was ever said. */
@@ -84,11 +85,7 @@ export function useSecuredStack(
     },
     async run(user, [main = '', ...args], changes = {}) {
       const child = spawn(process.execPath, [join(ROOT, main), ...args], {
-        env: {
-          ...{ PATH: process.env.PATH, HOME: process.env.HOME },
-          ...variables(user),
-          ...changes,
-        },
+        env: { ...bareEnvironment(), ...variables(user), ...changes },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let output = '';

@@ -4,14 +4,31 @@ import { expect, it } from 'vitest';
 import { crc32c } from '#runtime/crc.ts';
 import { encodeProduceRequest, type ProduceRequest } from '#runtime/kafka/produce-request.ts';
 
-/** Against kafkajs' own code, which nothing has replaced in this process. */
 const require = createRequire(import.meta.url);
-const kafkajsCrc = require('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (
-  bytes: Buffer,
-) => number;
-const kafkajsRequest = require('kafkajs/src/protocol/requests/produce/v3/request.js') as (
-  request: object,
-) => { encode(): Promise<{ readonly buffer: Buffer }> };
+
+/**
+ * Something of kafkajs as it comes, in a copy of its own: in the process of the tests another file
+ * may have loaded it with our cures.
+ */
+function plainKafkajs(path: string): unknown {
+  const cured = forgetKafkajs();
+  const loaded: unknown = require(`kafkajs/src/protocol/${path}`);
+  forgetKafkajs();
+  for (const [file, module] of cured) require.cache[file] = module;
+  return loaded;
+}
+
+/** What there was of it in the cache of modules. */
+function forgetKafkajs() {
+  const own = Object.entries(require.cache).filter(([file]) => file.includes('/kafkajs/'));
+  for (const [file] of own) delete require.cache[file];
+  return own;
+}
+
+const kafkajsCrc = plainKafkajs('recordBatch/crc32C/index.js') as (bytes: Buffer) => number;
+const kafkajsRequest = plainKafkajs('requests/produce/v3/request.js') as (request: object) => {
+  encode(): Promise<{ readonly buffer: Buffer }>;
+};
 
 const TIMESTAMP_MS = 1_790_000_000_000;
 

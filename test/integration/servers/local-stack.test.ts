@@ -11,10 +11,10 @@ import type { LocalStack } from '#infra/local/stack.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { freshSeed } from '#runtime/random.ts';
-import { sharedStack, useStack } from './stack.ts';
-import { startTestStack, TEST_STACKS } from './start-stack.ts';
+import { useStack } from '#test/integration/stack.ts';
+import { startTestStack, TEST_STACKS } from '#test/integration/start-stack.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'infra', 'local', 'main.ts');
+const MAIN = join(import.meta.dirname, '../../../infra/local/main.ts');
 
 function freshDirectory(): string {
   return join(TEST_STACKS, `local-stack-${process.pid}-${freshSeed()}`);
@@ -106,13 +106,6 @@ async function stillAlive(pids: readonly number[], withinMs: number): Promise<nu
     await systemClock.sleep(100);
   }
 }
-
-it('gives every test file the same servers and a prefix of its own', () => {
-  const one = sharedStack('local-stack');
-  const two = sharedStack('local-stack');
-  expect(one.brokers).toEqual(two.brokers);
-  expect(one.prefix).not.toBe(two.prefix);
-});
 
 describe('one broker', () => {
   const stack = useStack();
