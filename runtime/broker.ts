@@ -172,6 +172,26 @@ export interface PartitionOffsets {
   readonly high: number;
 }
 
+/** What one fetch of a partition brings. */
+export interface FetchRequest {
+  readonly topic: string;
+  readonly partition: number;
+  /** Where there is nothing any more because Kafka has deleted it, the oldest record is next. */
+  readonly offset: number;
+  /** About so many; the first records come whatever their size. */
+  readonly bytesMax: number;
+}
+
+export interface FetchedSlice {
+  /** Committed ones, from the offset on. */
+  readonly records: readonly IncomingRecord[];
+  /**
+   * Where to go on, behind markers and aborted records too. The offset that was asked for: there is
+   * nothing more so far.
+   */
+  readonly nextOffset: number;
+}
+
 export interface Broker {
   /** Creates what is missing, alters settings that differ, and says what it did or could not do. */
   ensureTopics(specs: readonly TopicSpec[]): Promise<TopicDifference[]>;
@@ -184,6 +204,8 @@ export interface Broker {
    */
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, number>>;
   committedOffsets(groupId: string, topic: string): Promise<ReadonlyMap<number, number>>;
+  /** A look at what is stored, outside of any group: it waits for no record and leaves no trace. */
+  fetch(request: FetchRequest): Promise<FetchedSlice>;
   openProducer(): Promise<Producer>;
   openTransactor(options: TransactorOptions): Promise<Transactor>;
   openConsumer(options: ConsumerOptions): Consumer;

@@ -48,6 +48,8 @@ export const ERRORS = {
   'schema-unknown': { retry: false },
   'schema-incompatible': { retry: false },
   'schema-registry-unavailable': { retry: true },
+  /** Until the topics' command of this version has run. */
+  'schema-unregistered': { retry: true },
 
   // Inference.
   'inference-failed': { retry: false },

@@ -99,6 +99,24 @@ export const LIMITS = {
   heapSemiSpaceMiB: 8,
   heapOldSpaceMiB: 256,
 
+  // ---- Metrics and health ----------------------------------------------------------------------
+  /** Cameras of a process that have series of their own; all others share one. */
+  metricCamerasMax: 128,
+  /** How often a consumer asks the broker how much there is, where its metrics are wanted. */
+  metricLagIntervalMs: 2_000,
+  /** One export of metrics to a collector, and the last one of a process that stops. */
+  metricsExportTimeoutMs: 10_000,
+  metricsStopTimeoutMs: 1_500,
+  healthConnectionsMax: 32,
+  healthHeadersBytesMax: 8 * 1024,
+  /** A client has so long to send a whole request, and so often that is looked at. */
+  healthRequestTimeoutMs: 5_000,
+  healthRequestCheckMs: 1_000,
+  /** A connection on which nothing moves within a request is cut after so long, or twice that. */
+  healthSilenceMs: 8_000,
+  /** A Prometheus that scrapes every 15 s keeps its connection. */
+  healthKeepAliveMs: 20_000,
+
   // ---- Fleet ---------------------------------------------------------------------------------
   /** Cameras in one registry; 400 bytes each. */
   fleetCamerasMax: 10_000,
@@ -293,6 +311,31 @@ export const LIMITS = {
   jobEveryMsMin: 60_000,
   jobEveryMsMax: 31 * 24 * 3_600_000,
 
+  // ---- What the wall remembers, and looks up ---------------------------------------------------
+  /** How far back the charts of a camera go, in steps of so long. */
+  historyMs: 3_600_000,
+  historyStepMs: 10_000,
+  /** Labels with a series of their own; the rest is "other". */
+  historyLabelsMax: 8,
+  /** Rings of one camera, and of all of them. */
+  historyCameraBytesMax: 16 * 1024,
+  historyBytesMax: 160 * 1024 * 1024,
+  /** Newest frames of one camera, those of all cameras, and the records of their results. */
+  recentFramesMax: 64,
+  recentFramesOfAllMax: 32 * 1024,
+  recentBytesMax: 64 * 1024 * 1024,
+  /** One look for a frame on its topic: all that it reads, and how long. */
+  inspectBytesMax: 64 * 1024 * 1024,
+  inspectTimeoutMs: 10_000,
+  /** One fetch of it. */
+  inspectFetchBytes: 256 * 1024,
+  /** What it reads from where a frame should be by its time, before it narrows the place down. */
+  inspectNearBytes: 2 * 1024 * 1024,
+  /** A frame is published so long before its time at most: clocks of cameras are not exact. */
+  inspectClockSkewMs: 2_000,
+  /** Cells of a frame's energy map, in either direction. */
+  energyMapSideMax: 64,
+
   // ---- Webhooks --------------------------------------------------------------------------------
   webhooksMax: 64,
   /** Of one event; larger ones are counted and not sent. Masks are the largest: see the result. */
@@ -329,6 +372,102 @@ export const LIMITS = {
   /** How long a stopping worker waits for answers. */
   webhookDrainTimeoutMs: 12_000,
 
+  // ---- Traces ----------------------------------------------------------------------------------
+  /** Drops of frames that are not traced leave one span in this time, a camera and reason. */
+  dropSpanIntervalMs: 1_000,
+  /** A frame that is so old when its results are ready is traced in any case, ... */
+  slowFrameAgeMs: 2_000,
+  /** ... but at most one in this time by one consumer. */
+  slowFrameIntervalMs: 1_000,
+  /** Spans of one export request that are looked at. */
+  otlpSpansMax: 10_000,
+  /** UTF-16 units of a name or a value of a received span; the rest is cut off. */
+  otlpTextLengthMax: 256,
+  /** Attributes of one received span, and as many links: a batch has fewer companions. */
+  otlpAttributesMax: 64,
+  /** What a store of received spans holds, as JSON; then the oldest traces go. */
+  traceStoreBytesMax: 32 * 1024 * 1024,
+  traceStoreTracesMax: 10_000,
+  /** Of one trace: a frame with many subscribers has some dozens. */
+  traceSpansMax: 500,
+
+  // ---- The wall's server -----------------------------------------------------------------------
+  /** Cameras with a row; more are counted, and that is told. */
+  wallCamerasMax: 10_000,
+  /** Pages that are open at a time, and connections of whatever kind. */
+  wallClientsMax: 64,
+  wallConnectionsMax: 256,
+  /** Cameras whose results one page is sent. */
+  wallWatchedMax: 200,
+  /** From a page; a whole list of cameras is half of it. */
+  wallMessageBytesMax: 32 * 1024,
+  /** While so much waits for a page to read it, it is sent nothing more. */
+  wallUnsentBytesMax: 1024 * 1024,
+  /** Results of watched cameras are sent so often: the newest that have come meanwhile. */
+  wallResultsIntervalMs: 250,
+  /** So often Kafka is asked for offsets, and pages are told of them, and of rows that changed. */
+  wallTellIntervalMs: 1_000,
+  /** A row of which only figures changed, and that nobody watches, is told so often. */
+  wallQuietRowMs: 5_000,
+  /** Rows of one message; what does not fit is told in the next. */
+  wallRowsPerMessageMax: 1_000,
+  /** A page that does not answer a ping is gone. */
+  wallPingMs: 15_000,
+  /** Frames that wait for so long, while nothing is answered: consumers are silent ... */
+  wallSilentAfterMs: 2_500,
+  /** ... and that is told so soon after the first frame which a killed consumer leaves waiting. */
+  wallSilentToldMs: 5_000,
+  /** Consumers whose oldest frame waits for so long are behind, until it is less than the other. */
+  wallBehindMs: 3_000,
+  wallCaughtUpMs: 1_500,
+  /** No frame came for so long: none is to be answered. */
+  wallIdleMs: 5_000,
+  /** An agent that said nothing of any of its cameras for so long is taken for dead. */
+  wallAgentSilentMs: 15_000,
+  /** And after so long nobody waits for it any more. */
+  wallAgentForgottenMs: 24 * 3_600_000,
+  /** What is remembered of when a partition's end was where: halved, when it is more. */
+  wallLagMarksMax: 128,
+  /** What rates and ages of the fleet are taken over. */
+  wallRateWindowMs: 10_000,
+  /** How full batches are is taken over so long, ... */
+  wallBatchWindowMs: 60_000,
+  /** ... by the times of a head's newest batches: so many are known, and up to as many before. */
+  wallBatchesMax: 1_024,
+  /** Statuses that are read at the start, to know cameras that say nothing now. */
+  wallStatusRecordsMax: 100_000,
+  wallStatusFetchBytes: 1024 * 1024,
+  /** Troubles that are told at a time. */
+  wallTroublesMax: 20,
+  /** How often Kafka, when it is away, and Redis, when pages look at jobs, are asked. */
+  wallRetryMs: 1_000,
+  wallJobsIntervalMs: 2_000,
+  wallJobsShownMax: 20,
+  /** Bodies of requests; spans come in the larger ones. */
+  wallBodyBytesMax: 16 * 1024,
+  wallSpansBytesMax: 4 * 1024 * 1024,
+  /** Somebody who has given a token is asked again after so long. */
+  wallSessionMs: 7 * 24 * 3_600_000,
+  /** Attempts to give a token, of one address. */
+  wallSignInsMax: 10,
+  wallSignInWindowMs: 60_000,
+  wallRequestTimeoutMs: 10_000,
+
+  // ---- The wall's page -------------------------------------------------------------------------
+  /** Messages come once a second: a server that says nothing for so long is taken for lost. */
+  wallServerSilentMs: 4_000,
+  wallReconnectDelayMsMin: 500,
+  wallReconnectDelayMsMax: 8_000,
+  /** A picture that is older, and older than so many of its camera's intervals, fades. */
+  wallPictureOldMs: 5_000,
+  wallPictureOldIntervals: 4,
+  /** How often a page asks again for what the live connection does not bring. */
+  wallPollMs: 5_000,
+  /** Spans come later than results: so often a frame without them is asked for again, ... */
+  wallSpansTries: 5,
+  /** ... first after so long, then after twice as long each time. */
+  wallSpansDelayMs: 1_000,
+
   // ---- Kafka ---------------------------------------------------------------------------------
   fetchWaitMsMax: 50,
   fetchBytesMax: 8 * 1024 * 1024,
@@ -341,6 +480,12 @@ export const LIMITS = {
   requestTimeoutCheckMs: 1_000,
   connectionTimeoutMs: 3_000,
   schemaRegistryTimeoutMs: 5_000,
+  /** Ours are of some kilobytes. */
+  schemaRegistryAnswerBytesMax: 1024 * 1024,
+  /** After so long a registry is asked again for a schema that it did not have. */
+  schemaUnknownMs: 60_000,
+  /** Schemas of others that a process keeps, by their ids. */
+  schemasLearnedMax: 1024,
   transactionRetryDelayMsMin: 5,
   transactionRetryDelayMsMax: 200,
   /** How long a failed transaction may take to be aborted; readers wait for it. */
@@ -363,6 +508,8 @@ export const LIMITS = {
   topicPollIntervalMs: 50,
 
   // ---- Processes -------------------------------------------------------------------------------
+  /** How often figures and health checks have Redis asked how it and its queues are. */
+  redisLookIntervalMs: 2_000,
   shutdownTimeoutMs: 20_000,
   childRestartDelayMsMin: 500,
   childRestartDelayMsMax: 15_000,
@@ -390,6 +537,12 @@ export const LIMITS = {
 } as const;
 
 assert(LIMITS.latentChannelsMax <= LIMITS.tablesPerSetMax, 'each channel has a table');
+assert(
+  LIMITS.healthRequestCheckMs < LIMITS.healthRequestTimeoutMs &&
+    LIMITS.healthRequestTimeoutMs + LIMITS.healthRequestCheckMs < LIMITS.healthSilenceMs &&
+    LIMITS.metricsStopTimeoutMs < LIMITS.closeTimeoutMs,
+  'a slow client is seen in time, and a collector that is away does not hold up the end',
+);
 assert(
   10 * LIMITS.requestTimeoutCheckMs <= LIMITS.requestTimeoutMs,
   'an answer must be missed soon after its time',
@@ -598,6 +751,37 @@ assert(
   'a hook must have been tried after its longest pause before it is parked',
 );
 assert(
+  LIMITS.slowFrameAgeMs >=
+    2 * (LIMITS.accumulatorLingerMs + LIMITS.fetchWaitMsMax + LIMITS.transactionIntervalMs),
+  'frames on their usual way must not count as slow',
+);
+assert(LIMITS.parsedFramesMax <= LIMITS.otlpAttributesMax, 'the links of a batch must all be kept');
+assert(
+  LIMITS.historyCameraBytesMax * LIMITS.fleetCamerasMax <= LIMITS.historyBytesMax &&
+    LIMITS.historyMs % LIMITS.historyStepMs === 0,
+  'a whole fleet must have its charts, in whole steps',
+);
+assert(
+  ((LIMITS.historyStepMs * LIMITS.framesPerSecondMax) / 1000) * LIMITS.detectionsPerFrameMax <
+    2 ** 16,
+  'what is found in a step of a chart must fit in the 16 bits of its counter',
+);
+assert(
+  4 * LIMITS.resultRecordBytesMax <= LIMITS.recentBytesMax,
+  'the newest frame, with any results, must be among those that are kept',
+);
+assert(
+  LIMITS.frameRecordBytesMax <= LIMITS.inspectFetchBytes &&
+    LIMITS.inspectFetchBytes <= LIMITS.inspectNearBytes &&
+    LIMITS.inspectNearBytes < LIMITS.inspectBytesMax,
+  'what is near a place must be a small part of what a look for a frame may read',
+);
+assert(
+  1_000 + LIMITS.wallServerSilentMs <= 5_000 &&
+    LIMITS.wallReconnectDelayMsMin < LIMITS.wallReconnectDelayMsMax,
+  'whoever looks at the wall must be told within five seconds that its server is gone',
+);
+assert(
   LIMITS.rowGroupTextLengthMax >= LIMITS.resultRecordBytesMax,
   'the row of any one result must fit in a row group',
 );
@@ -616,4 +800,30 @@ assert(
   2 * LIMITS.transactionIntervalMs <= LIMITS.liveLagResumeMs &&
     LIMITS.liveLagResumeMs < LIMITS.liveLagMaxMs,
   'consumers that keep up must not hold jobs, and jobs must not come and go at one limit',
+);
+assert(
+  2 * LIMITS.wallTellIntervalMs + LIMITS.wallSilentAfterMs < LIMITS.wallSilentToldMs,
+  'a frame that waits is seen at the next look, and the end of its patience at the one after',
+);
+assert(
+  2 * (LIMITS.cameraIdLengthMax + 3) * LIMITS.wallWatchedMax <= LIMITS.wallMessageBytesMax,
+  'a page must be able to name all the cameras that it may watch',
+);
+assert(
+  LIMITS.transactionIntervalMs + LIMITS.wallTellIntervalMs <= LIMITS.wallCaughtUpMs &&
+    LIMITS.wallCaughtUpMs < LIMITS.wallBehindMs,
+  'consumers that keep up must not be told to be behind, nor come and go at one limit',
+);
+assert(
+  2 * LIMITS.fleetLiveBeats * LIMITS.fleetBeatIntervalMs < LIMITS.wallAgentSilentMs &&
+    2 * LIMITS.statusIntervalMs < LIMITS.wallAgentSilentMs,
+  'an agent must have missed two of its statuses before it is taken for dead',
+);
+assert(
+  LIMITS.wallSpansDelayMs * (2 ** LIMITS.wallSpansTries - 1) > 4 * LIMITS.wallPollMs,
+  'exporters send spans every five seconds, and one that was refused sends them again',
+);
+assert(
+  LIMITS.wallTellIntervalMs < LIMITS.wallServerSilentMs,
+  'a page must hear of its server before it takes it for lost',
 );

@@ -4,6 +4,7 @@ import type { BrokerSettings } from './broker.ts';
 import { HalfsightError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { LogLevel } from './log.ts';
+import type { MetricsExportSettings } from './metrics/otlp.ts';
 import type { RedisSettings } from './redis.ts';
 import { type ListenAddress, readSecretFile, VariableReader } from './variable-reader.ts';
 
@@ -32,6 +33,9 @@ export const VARIABLES = {
   SCHEMA_REGISTRY_URL: 'Confluent-style registry; unset: Avro single-object encoding',
   SCHEMA_REGISTRY_PASSWORD: 'password of the user in SCHEMA_REGISTRY_URL',
   SCHEMA_REGISTRY_PASSWORD_FILE: 'file that holds the password of the registry',
+  SCHEMA_REGISTRY_TOKEN: 'bearer token for the registry; better SCHEMA_REGISTRY_TOKEN_FILE',
+  SCHEMA_REGISTRY_TOKEN_FILE: 'file that holds the bearer token for the registry',
+  SCHEMA_REGISTRY_TLS_CA_FILE: 'PEM file with the CA of the registry; for https:// only',
   HALFSIGHT_BUNDLE: 'folder of the bundle; default models/bundles/halfsight-lite0',
   HALFSIGHT_HEADS: 'heads a consumer runs, comma separated; default all heads of the bundle',
   HALFSIGHT_HEADS_DIRECTORY: 'folder of heads that came after their bundle; default none',
@@ -44,7 +48,11 @@ export const VARIABLES = {
   HALFSIGHT_CONTROL_LISTEN: 'host:port of `npm run control`; default 127.0.0.1:8480',
   HALFSIGHT_CONTROL_TOKEN: 'bearer tokens of its clients; better HALFSIGHT_CONTROL_TOKEN_FILE',
   HALFSIGHT_CONTROL_TOKEN_FILE: 'file with a token, or NAME:TOKEN, a line',
+  HALFSIGHT_WALL_LISTEN: 'host:port of `npm run wall`; default 127.0.0.1:8470',
+  HALFSIGHT_WALL_TOKEN: 'tokens of those who may look; better HALFSIGHT_WALL_TOKEN_FILE',
+  HALFSIGHT_WALL_TOKEN_FILE: 'file with a token, or NAME:TOKEN, a line',
   HALFSIGHT_WEBHOOKS: 'file of hooks; see consumers/webhooks/webhooks.example.yaml; default none',
+  HALFSIGHT_HEALTH_LISTEN: 'host:port of /live, /ready, /startup and /metrics; default none',
   HALFSIGHT_LOG_LEVEL: 'debug, info, warn or error; default info',
   HALFSIGHT_LOG_FORMAT: 'json or text; default json',
   HALFSIGHT_CACHE: 'folder for downloaded jars; default ~/.cache/halfsight',
@@ -53,12 +61,28 @@ export const VARIABLES = {
 type Variable = keyof typeof VARIABLES | 'XDG_CACHE_HOME' | 'OTEL_SDK_DISABLED' | OtelEndpoint;
 type OtelEndpoint =
   | 'OTEL_EXPORTER_OTLP_ENDPOINT'
+  | 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
+  | 'OTEL_EXPORTER_OTLP_METRICS_PROTOCOL'
+  | 'OTEL_EXPORTER_OTLP_PROTOCOL'
+  | 'OTEL_METRICS_EXPORTER'
+  | 'OTEL_METRIC_EXPORT_INTERVAL'
   | 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'
+  | 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'
   | 'OTEL_TRACES_EXPORTER';
 type Variables = Readonly<Record<string, string | undefined>>;
 type Reader = VariableReader<Variable>;
 
+/** As `schemas/registry-line.ts` takes it. */
+export interface SchemaRegistrySettings {
+  /** With its user and password, if it wants any: not to be shown. */
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly tlsCa: string | undefined;
+}
+
 const DAY_MS = 86_400_000;
+/** Of the wall, where nobody names another. */
+export const DEFAULT_WALL_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8470 };
 
 export interface Environment {
   /** Undefined: nobody named a broker, so the local stack is wanted. */
@@ -72,8 +96,8 @@ export interface Environment {
   readonly redisUrl: string | undefined;
   readonly redisPassword: string | undefined;
   readonly redisTlsCaFile: string | undefined;
-  /** With its user and password, if it wants any: not to be shown. */
-  readonly schemaRegistryUrl: string | undefined;
+  /** Undefined: records are in single-object encoding. */
+  readonly schemaRegistry: SchemaRegistrySettings | undefined;
   readonly bundleDirectory: string;
   /** Undefined: all heads of the bundle. */
   readonly heads: readonly string[] | undefined;
@@ -89,13 +113,23 @@ export interface Environment {
   readonly controlListen: ListenAddress;
   /** A token, or NAME:TOKEN, a line. Undefined: nobody is asked for one. */
   readonly controlTokens: string | undefined;
+  /** Undefined: `DEFAULT_WALL_LISTEN`, or with `npm start`, where that is taken, another. */
+  readonly wallListen: ListenAddress | undefined;
+  /** As `controlTokens`. */
+  readonly wallTokens: string | undefined;
   /** Undefined: there are no webhooks. */
   readonly webhooksFile: string | undefined;
+  /** Undefined: no port is opened for health and metrics. */
+  readonly healthListen: ListenAddress | undefined;
+  /** Undefined: metrics are sent nowhere. */
+  readonly metricsExport: MetricsExportSettings | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'text';
   readonly cacheDirectory: string;
   /** Whether an OpenTelemetry trace exporter is configured. */
   readonly tracingEnabled: boolean;
+  /** Whether any `OTEL_*` variable is set: whoever did so decides where spans go. */
+  readonly namesTelemetry: boolean;
   /** `${NAME}` in a config file: NAME, or the content of the file that NAME_FILE names. */
   readonly lookup: (name: string) => string | undefined;
 }
@@ -112,7 +146,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
     partitionCount: reader.integer('KAFKA_PARTITIONS', 1, 1024) ?? 8,
     replicationFactor: reader.integer('KAFKA_REPLICATION_FACTOR', 1, 15) ?? 1,
     ...readRedis(reader),
-    schemaRegistryUrl: readSchemaRegistry(reader),
+    schemaRegistry: readSchemaRegistry(reader),
     bundleDirectory:
       reader.text('HALFSIGHT_BUNDLE') ??
       join(import.meta.dirname, '..', 'models', 'bundles', 'halfsight-lite0'),
@@ -128,11 +162,18 @@ export function readEnvironment(variables: Variables = process.env): Environment
     threads: reader.integer('HALFSIGHT_THREADS', 1, 256) ?? 1,
     controlListen: reader.listen('HALFSIGHT_CONTROL_LISTEN') ?? { host: '127.0.0.1', port: 8480 },
     controlTokens: reader.secret('HALFSIGHT_CONTROL_TOKEN', 'HALFSIGHT_CONTROL_TOKEN_FILE'),
+    wallListen: reader.listen('HALFSIGHT_WALL_LISTEN'),
+    wallTokens: reader.secret('HALFSIGHT_WALL_TOKEN', 'HALFSIGHT_WALL_TOKEN_FILE'),
     webhooksFile: reader.text('HALFSIGHT_WEBHOOKS'),
+    healthListen: reader.listen('HALFSIGHT_HEALTH_LISTEN'),
+    metricsExport: readMetricsExport(reader),
     logLevel: reader.oneOf('HALFSIGHT_LOG_LEVEL', ['debug', 'info', 'warn', 'error']) ?? 'info',
     logFormat: reader.oneOf('HALFSIGHT_LOG_FORMAT', ['json', 'text']) ?? 'json',
     cacheDirectory: cacheDirectory(reader),
     tracingEnabled: tracingEnabled(reader),
+    namesTelemetry: Object.entries(variables).some(
+      ([name, value]) => name.startsWith('OTEL_') && value !== undefined && value !== '',
+    ),
     lookup: (name) => lookUp(variables, name),
   };
   reader.finish();
@@ -141,7 +182,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
 
 /** The environment for a child process: ours, with some variables set. */
 export function childVariables(
-  changes: Readonly<Partial<Record<keyof typeof VARIABLES, string>>>,
+  changes: Readonly<Partial<Record<Variable | 'OTEL_BSP_SCHEDULE_DELAY', string>>>,
 ): Readonly<Record<string, string | undefined>> {
   return { ...process.env, ...changes };
 }
@@ -233,11 +274,29 @@ function readRedis(
   return { redisUrl, redisPassword, redisTlsCaFile };
 }
 
-function readSchemaRegistry(reader: Reader): string | undefined {
+function readSchemaRegistry(reader: Reader): SchemaRegistrySettings | undefined {
+  const url = readRegistryUrl(reader);
+  const token = reader.secret('SCHEMA_REGISTRY_TOKEN', 'SCHEMA_REGISTRY_TOKEN_FILE');
+  const tlsCa = reader.content('SCHEMA_REGISTRY_TLS_CA_FILE');
+  if (url === undefined) return undefined;
+  if (token !== undefined && url.username !== '') {
+    reader.reject(
+      'SCHEMA_REGISTRY_TOKEN(_FILE) is set, and SCHEMA_REGISTRY_URL has a user: keep one',
+    );
+  }
+  if (tlsCa !== undefined && url.protocol !== 'https:') {
+    reader.reject('SCHEMA_REGISTRY_TLS_CA_FILE is set, but SCHEMA_REGISTRY_URL is not https://');
+  }
+  return { url: url.href, token, tlsCa };
+}
+
+/** With the password in it. */
+function readRegistryUrl(reader: Reader): URL | undefined {
   const written = reader.url('SCHEMA_REGISTRY_URL', ['http:', 'https:']);
   const password = reader.secret('SCHEMA_REGISTRY_PASSWORD', 'SCHEMA_REGISTRY_PASSWORD_FILE');
-  if (written === undefined || password === undefined) return written;
+  if (written === undefined) return undefined;
   const url = new URL(written);
+  if (password === undefined) return url;
   if (url.username === '') {
     reader.reject('SCHEMA_REGISTRY_PASSWORD(_FILE) needs a user in SCHEMA_REGISTRY_URL: user@host');
   }
@@ -248,7 +307,7 @@ function readSchemaRegistry(reader: Reader): string | undefined {
   }
   // The setter of URL leaves a "%" as it is.
   url.password = encodeURIComponent(password);
-  return url.href;
+  return url;
 }
 
 function lookUp(variables: Variables, name: string): string | undefined {
@@ -281,4 +340,21 @@ function tracingEnabled(reader: Reader): boolean {
     reader.text('OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined ||
     reader.text('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') !== undefined
   );
+}
+
+/** OpenTelemetry's own defaults where it has any; an endpoint of all signals is that of traces. */
+function readMetricsExport(reader: Reader): MetricsExportSettings | undefined {
+  if (reader.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined;
+  const exporters = reader.list('OTEL_METRICS_EXPORTER');
+  const isWanted =
+    exporters?.includes('otlp') ?? reader.text('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT') !== undefined;
+  if (!isWanted) return undefined;
+  const protocols = ['http/protobuf', 'http/json', 'grpc'] as const;
+  return {
+    protocol:
+      reader.oneOf('OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', protocols) ??
+      reader.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', protocols) ??
+      'http/protobuf',
+    intervalMs: reader.integer('OTEL_METRIC_EXPORT_INTERVAL', 100, DAY_MS) ?? 60_000,
+  };
 }

@@ -1,15 +1,18 @@
 import {
   type Attributes,
   type Context,
+  isSpanContextValid,
   type Link,
   type Span as OtelSpan,
-  propagation,
   ROOT_CONTEXT,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import { systemClock } from './clock.ts';
+import { systemClock, withTimeout } from './clock.ts';
+import { HalfsightError } from './errors.ts';
+import { LIMITS } from './limits.ts';
 
 /**
  * Tracing of sampled frames. The camera decides once which frames are sampled; a `traceparent`
@@ -19,7 +22,10 @@ import { systemClock } from './clock.ts';
  */
 export interface Span {
   readonly sampled: boolean;
-  /** W3C `traceparent` of this span, for the next step's parent; undefined when not sampled. */
+  /**
+   * W3C `traceparent` for the next step's parent: this span's, or its parent's in a process that
+   * makes no spans; undefined when not sampled.
+   */
   traceparent(): string | undefined;
   set(name: string, value: string | number | boolean): void;
   fail(error: unknown): void;
@@ -50,18 +56,30 @@ const NO_SPAN: Span = {
   end: () => undefined,
 };
 
-export const noTracer: Tracer = { start: () => NO_SPAN };
+/** Makes no spans; what has a parent stays in its trace for whoever comes next. */
+export const noTracer: Tracer = {
+  start: (_, { parent } = {}) =>
+    parent === undefined ? NO_SPAN : { ...NO_SPAN, traceparent: () => parent },
+};
 
 /** The record header that carries the trace, as the W3C names it. */
 export const TRACEPARENT_HEADER = 'traceparent';
 
-/** `traceparent` of a record's headers, if the frame is sampled. */
+/** W3C Trace Context, 3.2.2: the version ff and ids of zeros alone are invalid. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+
+/**
+ * `traceparent` of a record's headers, if the frame is sampled; undefined for one that is malformed
+ * too, since anybody may have written it and it is handed on to logs, metrics and receivers.
+ */
 export function traceparentOf(headers: Readonly<Record<string, Uint8Array>>): string | undefined {
   const value = headers[TRACEPARENT_HEADER];
   if (value === undefined || value.length !== 55) return undefined;
   // Flags are the last hexadecimal digits; bit 0 is "sampled" (W3C Trace Context, 3.2.2.5).
   const sampled = (Number.parseInt(String.fromCharCode(value[54] ?? 0x30), 16) & 1) === 1;
-  return sampled ? Buffer.from(value.buffer, value.byteOffset, 55).toString('latin1') : undefined;
+  if (!sampled) return undefined;
+  const text = Buffer.from(value.buffer, value.byteOffset, 55).toString('latin1');
+  return TRACEPARENT.test(text) ? text : undefined;
 }
 
 const KINDS = {
@@ -74,7 +92,7 @@ const KINDS = {
 
 export interface Tracing {
   readonly tracer: Tracer;
-  /** Exports what is buffered and stops. */
+  /** Exports what is buffered, if somebody takes it within `closeTimeoutMs`, and stops. */
   stop(): Promise<void>;
 }
 
@@ -88,7 +106,7 @@ export async function startTracing(
 ): Promise<Tracing> {
   if (!environment.tracingEnabled) return { tracer: noTracer, stop: async () => undefined };
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
-  const sdk = new NodeSDK({ serviceName, instrumentations: [] });
+  const sdk = new NodeSDK({ serviceName, instrumentations: [], metricReaders: [] });
   sdk.start();
   const otel = trace.getTracer('halfsight');
   const tracer: Tracer = {
@@ -110,7 +128,11 @@ export async function startTracing(
       );
     },
   };
-  return { tracer, stop: () => sdk.shutdown() };
+  const timeout = () => new HalfsightError('shutdown-timeout', 'the last spans were not taken.');
+  // A collector that is away must not hold up the end of the process, nor make it a failure.
+  const stop = () =>
+    withTimeout(systemClock, LIMITS.closeTimeoutMs, sdk.shutdown(), timeout).catch(() => undefined);
+  return { tracer, stop };
 }
 
 function wrapSpan(span: OtelSpan): Span {
@@ -129,13 +151,23 @@ function wrapSpan(span: OtelSpan): Span {
   };
 }
 
+/** A parent that is none begins a trace. */
 function contextOf(traceparent: string): Context {
-  return propagation.extract(ROOT_CONTEXT, { [TRACEPARENT_HEADER]: traceparent });
+  const context = spanContextOf(traceparent);
+  return context === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, context);
 }
 
 function linkOf(traceparent: string): Link[] {
-  const context = trace.getSpanContext(contextOf(traceparent));
+  const context = spanContextOf(traceparent);
   return context === undefined ? [] : [{ context }];
+}
+
+/** The SDK's propagators would look for baggage as well, for each span. */
+function spanContextOf(traceparent: string): SpanContext | undefined {
+  const [traceId, spanId] = [traceparent.slice(3, 35), traceparent.slice(36, 52)];
+  const traceFlags = Number.parseInt(traceparent.slice(53, 55), 16);
+  const context = { traceId, spanId, traceFlags, isRemote: true };
+  return isSpanContextValid(context) ? context : undefined;
 }
 
 /**

@@ -117,6 +117,18 @@ export class VariableReader<Name extends string> {
     return brokers;
   }
 
+  /** Of the file that a variable names. */
+  content(name: Name): string | undefined {
+    const file = this.text(name);
+    if (file === undefined) return undefined;
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (error) {
+      this.reject(`${name}=${file} cannot be read (${(error as Error).message})`);
+      return undefined;
+    }
+  }
+
   /** A secret given directly or through a file. Its value never appears in an error. */
   secret(name: Name, fileName: Name): string | undefined {
     const file = this.text(fileName);

@@ -67,7 +67,8 @@ export function writeRuns(runs: readonly number[]): string {
   return Buffer.from(characters).toString('latin1');
 }
 
-function* readRuns(counts: string): Generator<number> {
+/** The runs in `counts`, the first of zeros. Throws `record-malformed` for other text. */
+export function* readRuns(counts: string): Generator<number> {
   let beforeLast = 0;
   let last = 0;
   let position = 0;

@@ -5,6 +5,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { commandLogger, runCommand } from '#runtime/command.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
+import { startTracing } from '#runtime/trace.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { topicTable } from '#schemas/topics.ts';
 import {
@@ -33,9 +34,11 @@ async function run(command: DeadLettersCommand, stopping: AbortSignal): Promise<
     clock,
     logger: commandLogger,
   });
+  const tracing = await startTracing('halfsight-dead-letters', environment);
   try {
-    const framing = await openFraming(environment.schemaRegistryUrl, topics);
-    const access: Access = { broker, framing, topics, clock, stopping };
+    const framing = await openFraming(environment.schemaRegistry, topics);
+    const { tracer } = tracing;
+    const access: Access = { broker, framing, topics, clock, stopping, tracer };
     switch (command.command) {
       case 'list':
         await listLetters(access, command, print);
@@ -48,6 +51,7 @@ async function run(command: DeadLettersCommand, stopping: AbortSignal): Promise<
     }
   } finally {
     await broker.close();
+    await tracing.stop();
   }
 }
 

@@ -2,9 +2,11 @@ import { readToEnd } from '#consumers/subscriber/read-to-end.ts';
 import type { Broker, IncomingRecord } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
+import type { Tracer } from '#runtime/trace.ts';
 import { type DeadLetter, decodeDeadLetter } from '#schemas/dead-letter.ts';
 import { decodeDeadLetterAction } from '#schemas/dead-letter-action.ts';
 import type { Framing } from '#schemas/framing.ts';
+import { framedValue } from '#schemas/schema-id.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import { LetterBook, summaryOf } from './letter-book.ts';
 
@@ -18,6 +20,8 @@ export interface Access {
   readonly topics: TopicTable;
   readonly clock: Clock;
   readonly stopping: AbortSignal;
+  /** Undefined: what is redriven is not traced. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Calls `onLetter` with each letter of the dead-letter topic as it is now, one at a time. */
@@ -51,7 +55,8 @@ async function read(
   onLetter: (record: IncomingRecord, letter: DeadLetter) => void | Promise<void>,
 ): Promise<void> {
   const enter = async (record: IncomingRecord): Promise<void> => {
-    const { topic, value } = record;
+    const { topic } = record;
+    const value = framedValue(record);
     if (value !== null) await framing.learn(value);
     if (topic === table.deadLetters.name) await onLetter(record, decodeDeadLetter(value, framing));
     else book.enterAction(decodeDeadLetterAction(value, framing));

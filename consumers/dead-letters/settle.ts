@@ -1,7 +1,14 @@
 import { defined } from '#runtime/assert.ts';
-import type { OutgoingRecord, Transactor } from '#runtime/broker.ts';
+import type { IncomingRecord, OutgoingRecord, Transactor } from '#runtime/broker.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import {
+  noTracer,
+  type Span,
+  TRACEPARENT_HEADER,
+  type Tracer,
+  traceparentOf,
+} from '#runtime/trace.ts';
 import type { DeadLetter } from '#schemas/dead-letter.ts';
 import { type DeadLetterAction, encodeDeadLetterAction } from '#schemas/dead-letter-action.ts';
 import { REDRIVEN_FROM_HEADER, redrivenFromText } from '#schemas/redriven-from.ts';
@@ -85,10 +92,13 @@ async function settleAtDesks(
   } else {
     // The originals of all letters at once could be more than memory holds.
     const names = new Set(open.map(letterName));
-    await readLetters(access, async ({ partition, offset }, letter) => {
+    await readLetters(access, async (record, letter) => {
+      const { partition, offset } = record;
       const place = { partition, offset };
       if (!names.has(letterName(place))) return;
-      await deskOf(place).settle({ ...letter, ...place }, originalOf(letter, place));
+      const original = originalOf(letter, place);
+      const span = startRedrive(record, letter, access.tracer);
+      await deskOf(place).settle({ ...letter, ...place }, withTrace(original, span), span);
     });
   }
   let settled = 0;
@@ -118,6 +128,31 @@ function originalOf(
   };
 }
 
+/** The frame's trace goes on with what comes of it now. */
+function startRedrive(
+  record: IncomingRecord,
+  { frameId, originTopic, redrives }: DeadLetter,
+  tracer: Tracer = noTracer,
+): Span {
+  return tracer.start('redrive', {
+    kind: 'producer',
+    parent: traceparentOf(record.headers),
+    attributes: {
+      ...(frameId === null ? {} : { 'halfsight.frame.id': frameId }),
+      'halfsight.redrives': redrives + 1,
+      'messaging.system': 'kafka',
+      'messaging.destination.name': originTopic,
+    },
+  });
+}
+
+/** In place of the context that it had as it was given up. */
+function withTrace(record: OutgoingRecord, span: Span): OutgoingRecord {
+  const traceparent = span.traceparent();
+  if (traceparent === undefined) return record;
+  return { ...record, headers: { ...record.headers, [TRACEPARENT_HEADER]: traceparent } };
+}
+
 interface DeskOptions {
   readonly access: Access;
   readonly order: Order;
@@ -134,6 +169,7 @@ class Desk {
   #lastNumber = 0;
   #offsets: number[] = [];
   #records: OutgoingRecord[] = [];
+  #spans: Span[] = [];
   /** Of originals; the actions, which go to another topic, are always fewer. */
   #bytes = 0;
   #settled = 0;
@@ -162,10 +198,11 @@ class Desk {
     this.#end = book.end(partition);
   }
 
-  /** `original` goes back to its topic. */
+  /** `original` goes back to its topic, and then `span` ends. */
   async settle(
     letter: Pick<Letter, 'offset' | 'frameId' | 'cameraId'>,
     original?: OutgoingRecord,
+    span?: Span,
   ): Promise<void> {
     const bytes = original?.value.length ?? 0;
     const records = original === undefined ? 1 : 2;
@@ -176,6 +213,7 @@ class Desk {
     this.#offsets.push(letter.offset);
     this.#records.push(this.#actionOn(letter), ...(original === undefined ? [] : [original]));
     this.#bytes += bytes;
+    if (span !== undefined) this.#spans.push(span);
   }
 
   /** Commits what is left; how many letters were settled in all. */
@@ -212,11 +250,19 @@ class Desk {
     const settled = new Set(this.#offsets);
     const open = this.#open.filter((offset) => !settled.has(offset));
     const note = `${this.#lastNumber} ${Math.floor(access.clock.nowUs() / 1000)}`;
-    await transactor.commit(this.#records, open[0] ?? this.#end, note);
+    try {
+      await transactor.commit(this.#records, open[0] ?? this.#end, note);
+    } catch (error) {
+      for (const span of this.#spans) span.fail(error);
+      throw error;
+    } finally {
+      for (const span of this.#spans) span.end();
+    }
     this.#open = open;
     this.#settled += settled.size;
     this.#offsets = [];
     this.#records = [];
+    this.#spans = [];
     this.#bytes = 0;
   }
 }

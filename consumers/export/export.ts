@@ -6,6 +6,7 @@ import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { decodeResult, type Result } from '#schemas/result.ts';
+import { framedValue } from '#schemas/schema-id.ts';
 import { backfillTopics, type TopicTable } from '#schemas/topics.ts';
 import type { FormatWriter } from './format.ts';
 import type { ExportOrder } from './order.ts';
@@ -114,8 +115,9 @@ class Run {
     this.#exported++;
   }
 
-  async #decoded({ value }: IncomingRecord): Promise<Result | 'undecodable'> {
+  async #decoded(record: IncomingRecord): Promise<Result | 'undecodable'> {
     const { framing, order } = this.#options;
+    const value = framedValue(record);
     try {
       if (value !== null) await framing.learn(value);
       return decodeResult(order.task, value, framing);

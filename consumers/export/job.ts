@@ -36,7 +36,7 @@ export const EXPORT_JOB: JobKind<typeof FIELDS> = {
     const read = order.backfill === undefined ? topics : backfillTopics(topics);
     const summary = await runExport({
       ...{ order: checkedOrder(order, context.addedMs), broker, topics, clock, stopping },
-      framing: await openFraming(environment.schemaRegistryUrl, read),
+      framing: await openFraming(environment.schemaRegistry, read),
       onProgress: (progress) => tell(context, progressText(progress), progress),
     });
     if (summary === undefined) return 'stopped';

@@ -32,7 +32,7 @@ async function run({ order, json }: ExportArguments, stopping: AbortSignal): Pro
   try {
     const summary = await runExport({
       ...{ order, broker, topics, clock, stopping },
-      framing: await openFraming(environment.schemaRegistryUrl, read),
+      framing: await openFraming(environment.schemaRegistry, read),
       onProgress: (progress) =>
         void print(`${json ? JSON.stringify(progress) : progressText(progress)}\n`),
     });

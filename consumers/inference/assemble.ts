@@ -16,6 +16,7 @@ import type { EngineChannel, EngineSettings } from './engine-protocol.ts';
 import { EngineSwitch } from './engine-switch.ts';
 import { FaultLog } from './fault-log.ts';
 import { Fetch } from './fetch.ts';
+import type { OwnTraces } from './fetch-trace.ts';
 import { HeadWatcher } from './head-watcher.ts';
 import { runInfer } from './infer.ts';
 import { Overload } from './overload.ts';
@@ -26,6 +27,7 @@ import { type FrameFindings, resultsOutcome } from './publish.ts';
 import type { InferenceSettings } from './settings.ts';
 import { ShadowBook } from './shadow-book.ts';
 import { runShadowReport } from './shadow-report.ts';
+import { SlowFrames } from './slow-frames.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface AddedHeads {
@@ -55,6 +57,8 @@ export interface Parts {
   readonly ignoresWishes?: boolean | undefined;
   /** What stands in the headers of each result, beside what always does. */
   readonly resultHeaders?: Readonly<Record<string, string>> | undefined;
+  /** Undefined: what is done here belongs to the traces of the frames. */
+  readonly ownTraces?: OwnTraces | undefined;
   /** Something that only a fresh start can mend. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -70,12 +74,13 @@ export function assemble(parts: Parts): Pipeline {
     consumer: groupId,
     bundle,
     nowUs: () => clock.nowUs(),
+    tracer,
   };
   const faults = new FaultLog('dead-letter', clock, parts.logger);
-  const deadLetter = (delivery: Delivery, error: unknown) => {
+  const deadLetter = (delivery: Delivery, error: unknown, traceparent?: string) => {
     const { partition, offset, key } = delivery.record;
     faults.report({ partition, offset, key: key ?? undefined, error: describeError(error) });
-    return deadLetterOutcome(delivery, error, burial);
+    return deadLetterOutcome(delivery, error, burial, traceparent);
   };
   const commit = new Committer({
     ...parts,
@@ -96,12 +101,14 @@ export function assemble(parts: Parts): Pipeline {
   const publish = (frame: ParsedFrame, found: FrameFindings) =>
     resultsOutcome(frame, found, publishing);
   const { engine, attend } = assembleEngine(parts);
+  // Frames that are analysed again are old, and not slow.
+  const slow = parts.ownTraces === undefined ? new SlowFrames(tracer, clock) : undefined;
   const skip = (frame: ParsedFrame) =>
     publish(frame, {
       findings: [],
       intervals: [],
       added: engine.settings.replacements,
-      traceparent: frame.traceparent,
+      traceparent: frame.traceparent ?? slow?.begin(frame),
     });
   return new Pipeline(
     {
@@ -111,7 +118,7 @@ export function assemble(parts: Parts): Pipeline {
       infer: (from, engines) =>
         runInfer(from, engines, {
           ...parts,
-          overload,
+          ...{ overload, slow },
           blank: () => blankFrame(bundle),
           deadLetter,
           publish,

@@ -1,9 +1,10 @@
 import { assert } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import type { CloseReason } from './metric-tables.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
 import { Signal } from './signal.ts';
-import type { CloseReason, Telemetry } from './telemetry.ts';
+import type { Telemetry } from './telemetry.ts';
 
 export interface Batch {
   readonly frames: readonly ParsedFrame[];
@@ -28,6 +29,8 @@ export class Batcher {
   readonly #framesMax: number;
   #waiting: Waiting[] = [];
   #isClosed = false;
+  #pushedCount = 0;
+  #droppedCount = 0;
   readonly #changed = new Signal();
   readonly #emptied = new Signal();
   /** Several loops pull; they take turns, so that one batch is not torn into two. */
@@ -40,10 +43,15 @@ export class Batcher {
     this.#clock = clock;
     this.#telemetry = telemetry;
     telemetry.gauge('frames-parsed-waiting', () => this.#waiting.length);
+    telemetry.queues.add('parsed', () => ({
+      ...{ length: this.#waiting.length, max: LIMITS.parsedFramesMax },
+      ...{ in: this.#pushedCount, dropped: this.#droppedCount },
+    }));
   }
 
   push(frame: ParsedFrame): void {
     this.#waiting.push({ frame, sinceMs: this.#clock.monotonicMs() });
+    this.#pushedCount++;
     this.#changed.raise();
   }
 
@@ -93,7 +101,7 @@ export class Batcher {
     const taken = this.#waiting.splice(0, count);
     this.#emptied.raise();
     this.#telemetry.count(`batch-closed-${reason}`);
-    this.#telemetry.count('batch-frames', count);
+    this.#telemetry.observe('batch-frames', count);
     return { frames: taken.map(({ frame }) => frame), reason };
   }
 
@@ -101,6 +109,7 @@ export class Batcher {
   #forgetDropped(): void {
     const kept = this.#waiting.filter(({ frame }) => !frame.delivery.isDropped);
     if (kept.length === this.#waiting.length) return;
+    this.#droppedCount += this.#waiting.length - kept.length;
     this.#waiting = kept;
     this.#emptied.raise();
   }

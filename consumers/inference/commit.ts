@@ -21,6 +21,7 @@ export class SettledPrefix {
   readonly #bytesOfTopic = new Map<string, number>();
   #count = 0;
   #nextOffset = 0;
+  #traceparent: string | undefined;
   #isFull = false;
 
   /** How many deliveries. */
@@ -30,6 +31,11 @@ export class SettledPrefix {
 
   get nextOffset(): number {
     return this.#nextOffset;
+  }
+
+  /** Of one of its frames that are sampled; undefined where none is. */
+  get traceparent(): string | undefined {
+    return this.#traceparent;
   }
 
   /** The next delivery is settled too, and does not fit. */
@@ -49,6 +55,7 @@ export class SettledPrefix {
         this.#bytesOfTopic.set(topic, this.#bytesOf(topic) + value.length);
       }
       this.records.push(...records);
+      this.#traceparent ??= delivery.outcome.frame?.traceparent;
       this.#count++;
       this.#nextOffset = delivery.record.offset + 1;
     }
@@ -212,13 +219,14 @@ class LaneServer {
     }
     const note = memory.toNote(LIMITS.positionNoteBytesMax);
     const startMs = clock.monotonicMs();
+    const startUs = clock.nowUs();
     await defined(this.#transactor, 'transactor').commit(prefix.records, prefix.nextOffset, note);
     this.#beginPrefix();
     telemetry.count('transactions');
     this.#committedMs = clock.monotonicMs();
-    telemetry.count('transaction-ms', this.#committedMs - startMs);
+    telemetry.observe('transaction-ms', this.#committedMs - startMs, prefix.traceparent);
     // Revoked while the transaction was under way: it counts, but the deliveries are gone.
-    if (!this.#lane.isDropped) this.#lane.commit(prefix.count);
+    if (!this.#lane.isDropped) this.#lane.commit(prefix.count, startUs);
   }
 
   #beginPrefix(): void {

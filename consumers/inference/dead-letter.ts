@@ -2,11 +2,13 @@ import type { Bundle } from '#models/bundle.ts';
 import type { IncomingRecord } from '#runtime/broker.ts';
 import { describeError, type ErrorCode, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { TRACEPARENT_HEADER, traceparentOf } from '#runtime/trace.ts';
+import { type Span, TRACEPARENT_HEADER, type Tracer, traceparentOf } from '#runtime/trace.ts';
 import { type DeadLetter, encodeDeadLetter } from '#schemas/dead-letter.ts';
-import { frameId, parseFrameId } from '#schemas/frame.ts';
+import { frameId } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
-import type { Delivery, Outcome } from './delivery.ts';
+import { endWith } from './commit-trace.ts';
+import { type Delivery, identityFromHeader, type Outcome } from './delivery.ts';
+import { attributesOf } from './fetch-trace.ts';
 
 export interface DeadLetterOptions {
   readonly topic: string;
@@ -15,17 +17,20 @@ export interface DeadLetterOptions {
   readonly consumer: string;
   readonly bundle: Pick<Bundle, 'manifest' | 'digest'>;
   readonly nowUs: () => number;
+  readonly tracer: Tracer;
 }
 
 /**
  * The outcome of a record that cannot become results: it is written, with the reason, to the
  * dead-letter topic in the same transaction that moves past it, so the partition goes on and
- * nothing is lost.
+ * nothing is lost. `traceparent`: of the step that gave it up; a record that was not sampled begins
+ * its trace here.
  */
 export function deadLetterOutcome(
   delivery: Delivery,
   error: unknown,
   options: DeadLetterOptions,
+  traceparent?: string,
 ): Outcome {
   const { record } = delivery;
   const reason = reasonOf(error);
@@ -51,19 +56,42 @@ export function deadLetterOutcome(
     stack: stackOf(error),
     redrives: delivery.redrives,
   };
-  const traceparent = traceparentOf(record.headers);
+  const value = encodeDeadLetter(letter, options.framing);
+  const parent = traceparent ?? traceparentOf(record.headers);
+  const span = startSpan(delivery, letter, parent, options.tracer);
+  const context = span.traceparent();
   const headers = {
     ...(letter.frameId === null ? {} : { 'frame-id': letter.frameId }),
-    ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
+    ...(context === undefined ? {} : { [TRACEPARENT_HEADER]: context }),
   };
-  const value = encodeDeadLetter(letter, options.framing);
   // The origin's key keeps dead letters of a camera in its partition number.
   const key = record.key ?? identity?.cameraId ?? 'unknown';
   return {
     kind: 'dead-letter',
     records: [{ topic: options.topic, key, value, headers }],
     counters: [`dead-letter-${reason}`],
+    onEnd: (_, transactionTimeUs) => endWith(span, transactionTimeUs, options.tracer),
   };
+}
+
+/** Errors are always traced: without a parent it has the record's whole time here. */
+function startSpan(
+  delivery: Delivery,
+  { reason, frameId: id }: DeadLetter,
+  parent: string | undefined,
+  tracer: Tracer,
+): Span {
+  const span = tracer.start('dead-letter', {
+    kind: 'producer',
+    ...(parent === undefined ? { root: true, startTimeUs: delivery.fetchTimeUs } : { parent }),
+    attributes: {
+      ...attributesOf(delivery),
+      ...(id === null ? {} : { 'halfsight.frame.id': id }),
+      'error.type': reason,
+    },
+  });
+  span.fail(reason);
+  return span;
 }
 
 /** A mistake of ours that a record provokes is put down to the record: the others must go on. */
@@ -75,12 +103,6 @@ function reasonOf(error: unknown): ErrorCode {
 function stackOf(error: unknown): string | null {
   if (error instanceof HalfsightError || !(error instanceof Error)) return null;
   return error.stack?.slice(0, LIMITS.deadLetterStackLengthMax) ?? null;
-}
-
-/** A record that cannot be read may still say in its headers which frame it was. */
-function identityFromHeader({ headers }: IncomingRecord) {
-  const header = headers['frame-id'];
-  return header === undefined ? undefined : parseFrameId(Buffer.from(header).toString('utf8'));
 }
 
 /** Headers are not bounded by our own limits; those that do not fit are left out. */

@@ -1,6 +1,6 @@
 import { assert } from '#runtime/assert.ts';
 import type { IncomingRecord, OutgoingRecord } from '#runtime/broker.ts';
-import type { FrameIdentity } from '#schemas/frame.ts';
+import { type FrameIdentity, parseFrameId } from '#schemas/frame.ts';
 import { redrivesOf } from '#schemas/redriven-from.ts';
 import type { CounterName } from './telemetry.ts';
 
@@ -13,8 +13,17 @@ export interface Outcome {
   readonly records: readonly OutgoingRecord[];
   /** Counted once, when the outcome is committed. */
   readonly counters: readonly CounterName[];
-  /** Called once, when the outcome is committed or its generation is gone. */
-  readonly onEnd?: (committed: boolean) => void;
+  /** Whose age is measured then. */
+  readonly frame?: {
+    readonly captureTimeUs: number;
+    /** Undefined where the frame is not sampled. */
+    readonly traceparent: string | undefined;
+  };
+  /**
+   * Called once, when the outcome is committed or its generation is gone; with the beginning of the
+   * transaction, where that was ours and its end is now.
+   */
+  readonly onEnd?: (committed: boolean, transactionTimeUs?: number) => void;
 }
 
 /** One fetched record on its way: the record and its outcome, which is set once. */
@@ -58,4 +67,12 @@ export class Delivery {
     if (this.#isDropped) outcome.onEnd?.(false);
     else this.#onSettled();
   }
+}
+
+/** A record that cannot be read may still say in its headers which frame it was. */
+export function identityFromHeader({
+  headers,
+}: Pick<IncomingRecord, 'headers'>): FrameIdentity | undefined {
+  const header = headers['frame-id'];
+  return header === undefined ? undefined : parseFrameId(Buffer.from(header).toString('utf8'));
 }

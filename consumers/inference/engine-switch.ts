@@ -61,6 +61,10 @@ export class EngineSwitch {
     return this.#post.settings;
   }
 
+  get isReady(): boolean {
+    return this.#post.engine.isReady;
+  }
+
   /** A head that was refused by consumers that ran must not keep others from starting. */
   async open(): Promise<void> {
     const { engine } = this.#post;

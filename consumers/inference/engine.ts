@@ -84,6 +84,11 @@ export class Engine {
     this.#options = options;
   }
 
+  /** It can be given batches now. */
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
   /**
    * Rejects with what the process says: `execution-provider-missing`, `bundle-invalid`, ... A
    * shadow that cannot be opened is only told to whoever listens.

@@ -2,6 +2,7 @@ import type { Consumer, ConsumerHandlers, IncomingRecord } from '#runtime/broker
 import type { Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
+import type { QueueState } from '#runtime/metrics/queues.ts';
 import { FrameMemory } from './dedupe.ts';
 import type { Delivery } from './delivery.ts';
 import { Lane } from './lane.ts';
@@ -48,6 +49,7 @@ export class Fetch implements ConsumerHandlers {
   #takenInTurn = 0;
   #generation = 0;
   #isFull = false;
+  #isJoined = false;
   #isClosed = false;
 
   constructor(consumer: Pick<Consumer, 'pause' | 'resume'>, options: FetchOptions) {
@@ -58,8 +60,17 @@ export class Fetch implements ConsumerHandlers {
       this.lanes.reduce((sum, lane) => sum + lane.deliveries.length, 0),
     );
     options.telemetry.gauge('bytes-in-flight', () => this.bytes);
+    options.telemetry.series('bytes-budget', () => [
+      { labels: {}, value: LIMITS.consumerBytesInFlightMax },
+    ]);
     options.telemetry.gauge('partitions-paused-now', () => this.#paused.size);
     options.telemetry.gauge('oldest-record-ms', () => this.#oldestMs());
+    options.telemetry.queues.add('lanes', () => this.#queueState());
+  }
+
+  /** Whether it is a member of its group, be it one without a partition. */
+  get isJoined(): boolean {
+    return this.#isJoined;
   }
 
   get lanes(): readonly Lane[] {
@@ -79,6 +90,7 @@ export class Fetch implements ConsumerHandlers {
     this.#paused.clear();
     this.#isFull = false;
     this.#generation++;
+    this.#isJoined = true;
     if (this.#isClosed) return;
     const partitions = assignment.get(this.#options.topic) ?? [];
     const { logger, telemetry, clock } = this.#options;
@@ -102,6 +114,7 @@ export class Fetch implements ConsumerHandlers {
   }
 
   onRevoked(): void {
+    this.#isJoined = false;
     this.#options.logger.info('partitions-revoked', { generation: this.#generation });
     this.#dropLanes();
   }
@@ -110,6 +123,10 @@ export class Fetch implements ConsumerHandlers {
     const [first] = records;
     if (first === undefined || first.topic !== this.#options.topic) return;
     this.#lanes.get(first.partition)?.push(records);
+  }
+
+  onReached(topic: string, partition: number, offset: number): void {
+    if (topic === this.#options.topic) this.#lanes.get(partition)?.reached(offset);
   }
 
   onFailed(error: Error): void {
@@ -170,6 +187,18 @@ export class Fetch implements ConsumerHandlers {
       lane.drop();
     }
     this.#lanes.clear();
+  }
+
+  #queueState(): QueueState {
+    const { telemetry } = this.#options;
+    return {
+      length: this.lanes.reduce((sum, lane) => sum + lane.deliveries.length, 0),
+      max: LIMITS.recordsInFlightPerPartitionMax * this.#lanes.size,
+      bytes: this.bytes,
+      bytesMax: LIMITS.consumerBytesInFlightMax,
+      in: telemetry.total('frames-fetched'),
+      dropped: telemetry.total('frames-let-go'),
+    };
   }
 
   /** Age of the oldest record that is here and not committed; what waits in Kafka is younger. */

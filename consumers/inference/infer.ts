@@ -18,6 +18,7 @@ import type { Finding } from './heads/head.ts';
 import type { Overload } from './overload.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
 import type { FrameFindings } from './publish.ts';
+import type { SlowFrames } from './slow-frames.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface InferOptions {
@@ -26,7 +27,9 @@ export interface InferOptions {
   /** A frame that every sound engine takes. */
   readonly blank: () => EngineFrame;
   readonly publish: (frame: ParsedFrame, found: FrameFindings) => Outcome;
-  readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
+  readonly deadLetter: (delivery: Delivery, error: unknown, traceparent?: string) => Outcome;
+  /** Undefined: frames that are slow are not traced for that. */
+  readonly slow?: Pick<SlowFrames, 'begin'> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tracer: Tracer;
@@ -89,7 +92,8 @@ async function compute(
     try {
       const shadows = hasTimeToSpare(frames, options.clock);
       const output = await options.engine.run({ ...packBatch(frames), heads, shadows });
-      countTimes(output, heads, options);
+      const sampled = frames.find(({ traceparent }) => traceparent !== undefined);
+      countTimes(output, heads, sampled?.traceparent, options);
       return output.frames.map((frame) =>
         'refusal' in frame
           ? { error: new HalfsightError(frame.refusal.code, frame.refusal.message) }
@@ -147,16 +151,17 @@ function settle(
   options: InferOptions,
 ) {
   const { delivery } = frame;
+  const traceparent = span?.traceparent() ?? frame.traceparent;
   if ('error' in computed) {
-    delivery.settle(options.deadLetter(delivery, computed.error));
+    delivery.settle(options.deadLetter(delivery, computed.error, traceparent));
     return;
   }
-  const found = findingsOf(frame, computed, span, options);
+  const found = findingsOf(computed, traceparent ?? options.slow?.begin(frame), options.tracer);
   try {
     delivery.settle(options.publish(frame, found));
   } catch (error) {
     if (!(error instanceof HalfsightError)) throw error;
-    delivery.settle(options.deadLetter(delivery, error));
+    delivery.settle(options.deadLetter(delivery, error, found.traceparent));
   }
 }
 
@@ -167,23 +172,16 @@ function asInferenceError(error: unknown): HalfsightError {
 
 /** One span per step below the frame's batch span, with the times that the engine measured. */
 function findingsOf(
-  frame: ParsedFrame,
   { findings, output, heads }: Exclude<Computed, { readonly error: unknown }>,
-  span: Span | undefined,
-  { tracer }: InferOptions,
+  traceparent: string | undefined,
+  tracer: Tracer,
 ): FrameFindings {
-  const traceparent = span?.traceparent();
   if (traceparent !== undefined) {
     for (const [name, { startUs, endUs }] of stepsOf(output, heads)) {
       tracer.start(name, { parent: traceparent, startTimeUs: startUs }).end(endUs);
     }
   }
-  return {
-    findings,
-    intervals: output.heads,
-    added: output.added,
-    traceparent: traceparent ?? frame.traceparent,
-  };
+  return { findings, intervals: output.heads, added: output.added, traceparent };
 }
 
 function stepsOf(output: BatchOutput, heads: readonly Task[]): [string, Interval][] {
@@ -217,13 +215,16 @@ function startSpans(frames: readonly ParsedFrame[], reason: string, tracer: Trac
 function countTimes(
   output: BatchOutput,
   heads: readonly Task[],
+  traceparent: string | undefined,
   { telemetry }: InferOptions,
 ): void {
-  telemetry.count('decode-ms', intervalMs(output.decode));
-  telemetry.count('body-ms', intervalMs(output.body));
+  telemetry.observe('decode-ms', intervalMs(output.decode), traceparent);
+  telemetry.observe('body-ms', intervalMs(output.body), traceparent);
   for (const [index, task] of heads.entries()) {
     const interval = output.heads[index];
-    if (interval !== undefined) telemetry.count(`head-ms-${task}`, intervalMs(interval));
+    if (interval !== undefined) {
+      telemetry.observe(`head-ms-${task}`, intervalMs(interval), traceparent);
+    }
   }
 }
 

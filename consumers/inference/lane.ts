@@ -44,6 +44,7 @@ export class Lane {
   #parseIndex = 0;
   #bytes = 0;
   #offsetLast = -1;
+  #reachedOffset = -1;
   #position: number | undefined;
   #state: 'acquiring' | 'open' | 'dropped' = 'acquiring';
   #isDraining = false;
@@ -77,6 +78,23 @@ export class Lane {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /**
+   * Everything below it is committed, or nothing that can be: transactions leave markers behind
+   * what they wrote. Undefined while nothing is known of the position.
+   */
+  get uncommittedOffset(): number | undefined {
+    const [first] = this.#deliveries;
+    if (first !== undefined) return first.record.offset;
+    const reached = Math.max(this.#position ?? -1, this.#reachedOffset);
+    return reached === -1 ? undefined : reached;
+  }
+
+  /** All records below were handed in. */
+  reached(offset: number): void {
+    if (this.#state === 'dropped' || this.#isDraining) return;
+    this.#reachedOffset = Math.max(this.#reachedOffset, offset);
   }
 
   /** Frames up to the committed position. */
@@ -130,16 +148,25 @@ export class Lane {
     return true;
   }
 
-  /** The first `count` deliveries are committed. */
-  commit(count: number): void {
+  /** The first `count` deliveries are committed, by a transaction that began at that time. */
+  commit(count: number, transactionTimeUs?: number): void {
+    const { telemetry, nowUs } = this.#options;
     const committed = this.#deliveries.slice(0, count);
     assert(committed.length === count && count <= this.#parseIndex, 'committed what is not there');
+    const commitTimeUs = nowUs();
+    telemetry.count('frames-committed', count);
     for (const delivery of committed) {
       const { outcome, bytes } = delivery;
       assert(outcome !== undefined, 'committed what is not settled');
       this.#remember(delivery);
-      for (const name of outcome.counters) this.#options.telemetry.count(name);
-      outcome.onEnd?.(true);
+      for (const name of outcome.counters) telemetry.count(name);
+      if (outcome.frame !== undefined) {
+        const { captureTimeUs, traceparent } = outcome.frame;
+        // The clock of a camera may be ahead of this one.
+        const ageMs = Math.max(0, commitTimeUs - captureTimeUs) / 1000;
+        telemetry.observe('frame-age-ms', ageMs, traceparent);
+      }
+      outcome.onEnd?.(true, transactionTimeUs);
       this.#bytes -= bytes;
     }
     const last = committed[count - 1];
@@ -155,6 +182,7 @@ export class Lane {
    */
   drain(): void {
     this.#isDraining = true;
+    this.#reachedOffset = -1;
     this.#discard(this.#parseIndex);
     this.changed.raise();
   }
@@ -175,7 +203,9 @@ export class Lane {
   }
 
   #discard(from: number): void {
-    for (const delivery of this.#deliveries.splice(from)) this.#release(delivery);
+    const discarded = this.#deliveries.splice(from);
+    this.#options.telemetry.count('frames-let-go', discarded.length);
+    for (const delivery of discarded) this.#release(delivery);
     this.#options.onChange();
   }
 
@@ -211,7 +241,9 @@ export class Lane {
       this.#remember(delivery);
       // Settled ones are results of ours that did get through; the others are not ours.
       for (const name of outcome?.counters ?? []) this.#options.telemetry.count(name);
-      if (outcome === undefined) this.#options.telemetry.count('frames-already-committed');
+      this.#options.telemetry.count(
+        outcome === undefined ? 'frames-already-committed' : 'frames-committed',
+      );
       this.#bytes -= delivery.bytes;
       delivery.drop();
       outcome?.onEnd?.(true);

@@ -3,10 +3,13 @@ import { loadBundle } from '#models/bundle.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { type Clock, systemClock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
+import type { Checks } from '#runtime/health-server.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, type Lifecycle, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
+import { logFigures } from '#runtime/metrics/figures.ts';
+import { startObservation } from '#runtime/observation.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
 import type { Framing } from '#schemas/framing.ts';
@@ -14,8 +17,9 @@ import { openFraming } from '#schemas/open-framing.ts';
 import { assemble } from './assemble.ts';
 import { forkEngine } from './engine-channel.ts';
 import { firstHeads } from './head-watcher.ts';
+import { PartitionLag } from './partition-lag.ts';
 import { type InferenceSettings, inferenceSettings } from './settings.ts';
-import { logTelemetry, Telemetry } from './telemetry.ts';
+import { Telemetry } from './telemetry.ts';
 
 /**
  * The inference consumer; the way of a frame is in pipeline.ts. Settings come from the environment,
@@ -37,35 +41,48 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
       : await firstHeads(known.engine, headsDirectory, bundle);
   const settings = heads === undefined ? known : { ...known, engine: heads.live };
   const clock = systemClock;
+  const telemetry = new Telemetry();
+  let checks = (): Checks => ({ broker: 'has not answered yet' });
+  const observation = await startObservation({
+    ...{ process: 'inference', serviceName: 'halfsight-inference', environment },
+    ...{ metrics: [telemetry], ready: () => checks(), stopping, clock, logger },
+  });
   const broker = openKafka(brokerSettings(environment, 'inference'), { clock, logger });
   const framing = await connect(broker, settings, { stopping, clock, logger });
   if (framing !== undefined) {
     const tracing = await startTracing('halfsight-inference', environment);
     const { tracer } = tracing;
-    const telemetry = new Telemetry();
     const failure = Promise.withResolvers<never>();
     const consumer = `${settings.groupId}@${hostname()}-${process.pid}-${clock.nowUs()}`;
     const addedHeads = heads && { ...heads, consumer };
     const tools = { broker, framing, clock, logger, tracer, telemetry };
     const parts = { settings, bundle, addedHeads, ...tools };
     const pipeline = assemble({ ...parts, spawnEngine: forkEngine, onFailed: failure.reject });
+    checks = () => pipeline.checks;
     const started = pipeline.start(failure.reject);
     await Promise.race([started, aborted(stopping), failure.promise]);
-    const stopFigures = logTelemetry(telemetry, clock, logger);
+    const stopFigures = logFigures(() => [telemetry.snapshot()], clock, logger);
+    const { topics } = settings;
+    const lag = new PartitionLag({
+      ...{ broker, topic: topics.frames.name, telemetry, clock },
+      lanes: () => pipeline.lanes,
+    });
+    if (observation.isWanted) lag.start();
     logger.info('consumer-started', {
       group: settings.groupId,
       bundle: `${bundle.manifest.name} ${bundle.manifest.version}`,
       heads: settings.engine.heads.join(','),
       provider: settings.engine.provider,
-      topic: settings.topics.frames.name,
+      topic: topics.frames.name,
     });
     await Promise.race([aborted(stopping), failure.promise]);
     stopFigures();
+    lag.stop();
     await Promise.race([pipeline.drain(), failure.promise]);
     logger.info('figures', telemetry.snapshot());
     await tracing.stop();
   }
-  await broker.close();
+  await Promise.all([broker.close(), observation.close()]);
 });
 
 /**
@@ -83,7 +100,7 @@ async function connect(
       const shadows = environment.headsDirectory === undefined ? [] : [topics.headShadows];
       const used = [topics.frames, topics.deadLetters, ...results, ...shadows];
       for (const { name } of used) await broker.partitionCount(name);
-      return await openFraming(environment.schemaRegistryUrl, topics);
+      return await openFraming(environment.schemaRegistry, topics);
     } catch (error) {
       if (!(error instanceof HalfsightError && error.canRetry)) throw error;
       logger.warn('consumer-waits', { error: describeError(error) });

@@ -6,13 +6,15 @@ import type { Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
-import { type Span, type Tracer, traceparentOf } from '#runtime/trace.ts';
+import type { Span, Tracer } from '#runtime/trace.ts';
 import { decodeFrame, type FrameRecord } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
 import type { Task } from '#schemas/result.ts';
+import { framedValue } from '#schemas/schema-id.ts';
 import type { Batcher } from './batch.ts';
 import type { Delivery, Outcome } from './delivery.ts';
 import type { Fetch, FetchedDelivery } from './fetch.ts';
+import { type OwnTraces, startParsing } from './fetch-trace.ts';
 import type { Overload } from './overload.ts';
 import type { ParsedFrame } from './parsed-frame.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -30,13 +32,15 @@ export interface ParseOptions {
   readonly framing: Framing;
   /** Which of the active heads are wanted of a frame. */
   readonly headsOf: (frame: FrameRecord) => readonly Task[];
-  readonly deadLetter: (delivery: Delivery, error: unknown) => Outcome;
+  readonly deadLetter: (delivery: Delivery, error: unknown, traceparent?: string) => Outcome;
   readonly overload: Pick<Overload, 'skips'>;
   /** The outcome of a frame that no head shall run on. */
   readonly skip: (frame: ParsedFrame) => Outcome;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tracer: Tracer;
+  /** Undefined: what is done here belongs to the trace of the frame. */
+  readonly ownTraces?: OwnTraces | undefined;
   readonly telemetry: Telemetry;
 }
 
@@ -64,14 +68,15 @@ export async function parseDelivery(
     delivery.settle({ kind: 'not-selected', records: [], counters: ['frames-not-selected'] });
     return undefined;
   }
-  const span = startSpan(delivery, options.tracer);
+  const span = startParsing(delivery, options);
   try {
     await learnSchema(delivery, options);
     if (delivery.isDropped) return undefined;
-    const frame = decodeFrame(delivery.record.value, options.framing);
+    const frame = decodeFrame(framedValue(delivery.record), options.framing);
     checkKey(delivery, frame);
     delivery.identity = frame;
     if (!lane.admit(frame, delivery.redrives)) {
+      span.set('halfsight.duplicate', true);
       delivery.settle({ kind: 'duplicate', records: [], counters: ['duplicate-frame'] });
       return undefined;
     }
@@ -102,28 +107,12 @@ function refuse(delivery: Delivery, error: unknown, span: Span, options: ParseOp
     });
   }
   span.fail(error);
-  delivery.settle(options.deadLetter(delivery, error));
-}
-
-/** The time in the lane's queue is the `fetch` span; both spans exist for sampled frames only. */
-function startSpan(delivery: Delivery, tracer: Tracer): Span {
-  const { record, fetchTimeUs } = delivery;
-  const attributes = {
-    'messaging.system': 'kafka',
-    'messaging.destination.name': record.topic,
-    'messaging.destination.partition.id': String(record.partition),
-    'messaging.kafka.offset': record.offset,
-  };
-  const parent = traceparentOf(record.headers);
-  const options = { kind: 'consumer', startTimeUs: fetchTimeUs, attributes } as const;
-  const fetch = tracer.start('fetch', { parent, ...options });
-  fetch.end();
-  return tracer.start('parse', { parent: fetch.traceparent() });
+  delivery.settle(options.deadLetter(delivery, error, span.traceparent()));
 }
 
 /** A registry that is away is no fault of the record: wait for it, for as long as it takes. */
 async function learnSchema(delivery: Delivery, options: ParseOptions): Promise<void> {
-  const { value } = delivery.record;
+  const value = framedValue(delivery.record);
   while (value !== null && !delivery.isDropped) {
     try {
       return await options.framing.learn(value);

@@ -6,6 +6,7 @@ import type { Batcher } from './batch.ts';
 import type { Committer } from './commit.ts';
 import type { EngineSwitch } from './engine-switch.ts';
 import type { Fetch } from './fetch.ts';
+import type { Lane } from './lane.ts';
 
 /** The stages of the inference consumer, in the order in which a record passes them. */
 export interface Stages {
@@ -42,6 +43,20 @@ export class Pipeline {
   constructor(stages: Stages, clock: Clock) {
     this.#stages = stages;
     this.#clock = clock;
+  }
+
+  /** What keeps it from taking frames, by name; `ok` where nothing does. */
+  get checks(): { readonly model: string; readonly group: string } {
+    const { engine, fetch } = this.#stages;
+    return {
+      model: engine.isReady ? 'ok' : 'the engine is not running, or not warm yet',
+      group: fetch.isJoined ? 'ok' : 'the consumer group is being joined',
+    };
+  }
+
+  /** Of the partitions that it has now. */
+  get lanes(): readonly Lane[] {
+    return this.#stages.fetch.lanes;
   }
 
   /** `onFailed` is called when a stage ends that should not. */

@@ -11,6 +11,7 @@ import {
   type Task,
 } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
+import { endWith } from './commit-trace.ts';
 import type { Outcome } from './delivery.ts';
 import type { AddedVersion, AddedVersions, Interval } from './engine-protocol.ts';
 import type { Finding } from './heads/head.ts';
@@ -77,9 +78,10 @@ export function resultsOutcome(
       kind: 'results',
       records,
       counters,
-      onEnd: (isCommitted) => {
+      frame: { captureTimeUs: parsed.frame.captureTimeUs, traceparent },
+      onEnd: (isCommitted, transactionTimeUs) => {
         span.set('halfsight.committed', isCommitted);
-        span.end();
+        endWith(span, transactionTimeUs, options.tracer);
       },
     };
   } catch (error) {

@@ -40,6 +40,7 @@ export const BACKFILL: JobKind<typeof FIELDS> = {
         isHeld = !mayRun;
         return mayRun;
       },
+      onThrottled: context.throttled,
       onProgress(progress) {
         const held = isHeld ? '; held, because live consumers are behind' : '';
         const text = `${progressText(progress)}${held}`;

@@ -18,7 +18,10 @@ import { selector } from './selection.ts';
 /** Of a consumer's parts, those that a backfill has none of its own of. */
 type Shared = 'bundle' | 'broker' | 'clock' | 'logger' | 'tracer' | 'telemetry' | 'spawnEngine';
 
-export interface BackfillOptions extends Order, Pick<PaceOptions, 'mayRun'>, Pick<Parts, Shared> {
+export interface BackfillOptions
+  extends Order,
+    Pick<PaceOptions, 'mayRun' | 'onThrottled'>,
+    Pick<Parts, Shared> {
   readonly settings: Pick<InferenceSettings, 'engine' | 'batchFramesMax' | 'commitIntervalMs'>;
   /** The live ones; those of backfills follow from them. */
   readonly topics: TopicTable;
@@ -165,6 +168,7 @@ class Backfill {
       // To find now what was not wanted then is what it may be for.
       ignoresWishes: true,
       resultHeaders: { [BACKFILL_HEADER]: id },
+      ownTraces: { attributes: { 'halfsight.backfill.id': id } },
       onFailed: this.#failure.reject,
     });
   }

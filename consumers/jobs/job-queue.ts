@@ -32,6 +32,14 @@ const STATES: readonly JobState[] = [
 ];
 const UNFINISHED: readonly JobState[] = ['delayed', 'waiting', 'prioritized'];
 
+/**
+ * Jobs by where BullMQ has them: `delayed` are paused, or wait for another try; `failed` are those
+ * that failed or were cancelled, and `done` those that were not, as long as they are kept.
+ */
+export type JobDepths = Readonly<
+  Record<'waiting' | 'delayed' | 'running' | 'failed' | 'done', number>
+>;
+
 const ID = /^(?!\d+$)[A-Za-z0-9_-]{1,60}$/;
 
 /**
@@ -75,6 +83,21 @@ export class JobQueue {
   /** Resolves where Redis can be used; rejects as every call does where it cannot. */
   async ping(): Promise<void> {
     await this.#connection.use((queue) => queue.getJobCounts('active'));
+  }
+
+  /** How many there are, by where they are. */
+  async depths(): Promise<JobDepths> {
+    return this.#connection.use(async (queue) => {
+      const counts = await queue.getJobCounts(...STATES);
+      const of = (state: JobState) => counts[state] ?? 0;
+      return {
+        waiting: of('waiting') + of('prioritized'),
+        delayed: of('delayed'),
+        running: of('active'),
+        failed: of('failed'),
+        done: of('completed'),
+      };
+    });
   }
 
   async get(id: string): Promise<Job | undefined> {

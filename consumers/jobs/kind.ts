@@ -4,6 +4,7 @@ import type { Logger } from '#runtime/log.ts';
 import type { Environment } from '#runtime/settings.ts';
 import type { Tracer } from '#runtime/trace.ts';
 import type { TopicTable } from '#schemas/topics.ts';
+import type { Throttle } from './pace.ts';
 
 /** What the value of a field is, once it is checked. */
 interface FieldValues {
@@ -63,7 +64,9 @@ export interface JobContext {
   progress(news: JobNews): void;
   /** Whether live traffic leaves room for a job; ask about once a second (`live-lag.ts`). */
   mayRun(): Promise<boolean>;
-  /** The worker's own. `openFraming(environment.schemaRegistryUrl, topics)` opens the schemas. */
+  /** Says that it was held back, and for how long. */
+  readonly throttled: (why: Throttle, ms: number) => void;
+  /** The worker's own. `openFraming(environment.schemaRegistry, topics)` opens the schemas. */
   readonly environment: Environment;
   /** The live ones. */
   readonly topics: TopicTable;

@@ -4,15 +4,19 @@ import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
+import { aborted, type Lifecycle, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
+import { logFigures } from '#runtime/metrics/figures.ts';
+import { startObservation } from '#runtime/observation.ts';
+import { Polled } from '#runtime/polled.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
 import { backfillSpecs, topicTable } from '#schemas/topics.ts';
 import { JobQueue } from './job-queue.ts';
 import { KINDS } from './kinds.ts';
 import { LiveLag } from './live-lag.ts';
+import { JobTelemetry } from './telemetry.ts';
 import { JobWorker } from './worker.ts';
 
 /**
@@ -31,39 +35,76 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   const broker = openKafka(brokerSettings(environment, 'jobs'), { clock, logger });
   const live = { topic: topics.frames.name, groupId: environment.groupId };
   const lag = new LiveLag({ broker, clock, ...live });
+  const queue = new JobQueue({ ...place, kinds: KINDS, clock });
+  const depths = new Polled({
+    ask: () => queue.depths(),
+    intervalMs: LIMITS.redisLookIntervalMs,
+    timeoutMs: LIMITS.jobQueueTimeoutMs,
+    clock,
+  });
+  void depths.run(stopping);
+  const names = KINDS.map((kind) => kind.name);
+  const telemetry = new JobTelemetry(names, () => depths.latest);
+  let waitsFor = 'not looked for yet';
+  const observation = await startObservation({
+    ...{ process: 'jobs', serviceName: 'halfsight-jobs', environment },
+    ...{ metrics: telemetry.sources, stopping, clock, logger },
+    ready: () => ({
+      start: waitsFor,
+      redis: depths.latest === undefined ? 'it does not answer' : 'ok',
+    }),
+  });
   const check = async () => {
     await checkBroker(broker, [topics.frames, ...backfillSpecs(topics)]);
-    const queue = new JobQueue({ ...place, kinds: KINDS, clock });
-    await queue.ping().finally(() => queue.close());
+    await queue.ping();
   };
-  while (!stopping.aborted) {
-    try {
-      await check();
-      break;
-    } catch (error) {
-      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
-      logger.warn('jobs-wait', { error: describeError(error) });
-      await clock.sleep(LIMITS.acquireRetryDelayMsMax, stopping);
-    }
-  }
-  if (!stopping.aborted) {
+  const tell = (trouble: string) => {
+    waitsFor = trouble;
+  };
+  if (await untilPasses(check, tell, { stopping, logger })) {
     const tracing = await startTracing('halfsight-jobs', environment);
     const { tracer } = tracing;
     const name = `${hostname()}-${process.pid}`;
+    const stopFigures = logFigures(() => telemetry.figures(), clock, logger);
     const worker = new JobWorker({
-      ...{ ...place, kinds: KINDS, name },
+      ...{ ...place, kinds: KINDS, name, telemetry },
       workshop: {
         ...{ environment, topics, broker, clock, logger, tracer },
         mayRun: () => lag.leavesRoom(),
       },
     });
-    logger.info('jobs-started', { worker: name, kinds: KINDS.map((kind) => kind.name).join(',') });
+    logger.info('jobs-started', { worker: name, kinds: names.join(',') });
     await aborted(stopping);
     await worker.stop();
+    stopFigures();
+    for (const figures of telemetry.figures()) logger.info('figures', figures);
     await tracing.stop();
   }
+  queue.close();
   await broker.close();
+  await observation.close();
 });
+
+/** Tells why not, and `ok` in the end. Resolves with false when asked to stop meanwhile. */
+async function untilPasses(
+  check: () => Promise<void>,
+  tell: (outcome: string) => void,
+  { stopping, logger }: Pick<Lifecycle, 'stopping' | 'logger'>,
+): Promise<boolean> {
+  while (!stopping.aborted) {
+    try {
+      await check();
+      tell('ok');
+      return !stopping.aborted;
+    } catch (error) {
+      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+      tell(describeError(error));
+      logger.warn('jobs-wait', { error: describeError(error) });
+      await systemClock.sleep(LIMITS.acquireRetryDelayMsMax, stopping);
+    }
+  }
+  return false;
+}
 
 async function checkBroker(
   broker: Broker,

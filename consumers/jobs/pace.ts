@@ -3,6 +3,11 @@ import { describeError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 
+/** `live-lag`: live consumers are behind; `rate`: it is as fast as its order allows. */
+export const THROTTLES = ['live-lag', 'rate'] as const;
+
+export type Throttle = (typeof THROTTLES)[number];
+
 export interface PaceOptions {
   /** Undefined: as fast as it goes. */
   readonly framesPerSecondMax?: number | undefined;
@@ -11,6 +16,8 @@ export interface PaceOptions {
    * One that rejects counts as false.
    */
   readonly mayRun?: (() => Promise<boolean>) | undefined;
+  /** It was held back for so long. */
+  readonly onThrottled?: ((why: Throttle, ms: number) => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -41,7 +48,7 @@ export class Pace {
     const nowMs = clock.monotonicMs();
     const dueMs = Math.max(this.#dueMs, nowMs - LIMITS.backfillBurstMs);
     this.#dueMs = dueMs + 1000 / framesPerSecondMax;
-    if (dueMs > nowMs) await clock.sleep(dueMs - nowMs, this.#closing.signal);
+    if (dueMs > nowMs) await this.#wait('rate', dueMs - nowMs);
   }
 
   /** Lets go whoever waits, and holds up nobody any more. */
@@ -58,8 +65,15 @@ export class Pace {
       if (isAllowed === this.#isHeld) logger.info(isAllowed ? 'backfill-goes-on' : 'backfill-held');
       this.#isHeld = !isAllowed;
       if (isAllowed) this.#allowedUntilMs = clock.monotonicMs() + LIMITS.backfillGateIntervalMs;
-      else await clock.sleep(LIMITS.backfillGateIntervalMs, signal);
+      else await this.#wait('live-lag', LIMITS.backfillGateIntervalMs);
     }
+  }
+
+  async #wait(why: Throttle, ms: number): Promise<void> {
+    const { clock, onThrottled } = this.#options;
+    const startMs = clock.monotonicMs();
+    await clock.sleep(ms, this.#closing.signal);
+    onThrottled?.(why, clock.monotonicMs() - startMs);
   }
 
   async #ask(mayRun: () => Promise<boolean>): Promise<boolean> {

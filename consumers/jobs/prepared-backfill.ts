@@ -9,7 +9,9 @@ import { type BackfillOptions, type BackfillSummary, runBackfill } from './backf
 import { namedHeads } from './named-heads.ts';
 import type { Order } from './order.ts';
 
-type Given = 'broker' | 'clock' | 'logger' | 'tracer' | 'stopping' | 'mayRun' | 'onProgress';
+type Given =
+  | ('broker' | 'clock' | 'logger' | 'tracer' | 'stopping')
+  | ('mayRun' | 'onThrottled' | 'onProgress');
 
 export interface PreparationOptions extends Pick<BackfillOptions, Given> {
   readonly environment: Environment;
@@ -41,7 +43,7 @@ export async function runPreparedBackfill(
     ...options,
     ...{ heads, bundle, topics },
     settings: { ...settings, engine: { ...engine, ...(replacements && { replacements }) } },
-    framing: await openFraming(environment.schemaRegistryUrl, written),
+    framing: await openFraming(environment.schemaRegistry, written),
     telemetry: new Telemetry(),
     spawnEngine: forkEngine,
   });

@@ -34,7 +34,7 @@ export const REDRIVE: JobKind<typeof FIELDS> = {
   },
 
   async run(order, { stopping, environment, ...context }) {
-    const framing = await openFraming(environment.schemaRegistryUrl, context.topics);
+    const framing = await openFraming(environment.schemaRegistry, context.topics);
     const access = { ...context, framing, stopping };
     const filter = filterOf(order, context.addedMs);
     try {

@@ -13,16 +13,25 @@ import { kindNamed, readOrder } from './order-fields.ts';
 import { ProgressTeller } from './progress-teller.ts';
 import { type BullJob, QUEUE_NAME, type QueuePlace, queuePrefix } from './queue-connection.ts';
 import { RedisWatch } from './redis-watch.ts';
+import type { JobTelemetry, Outcome } from './telemetry.ts';
 
 /** What all jobs of a worker are given alike. */
-export type Workshop = Omit<JobContext, 'id' | 'addedMs' | 'stopping' | 'progress'>;
+export type Workshop = Omit<JobContext, 'id' | 'addedMs' | 'stopping' | 'progress' | 'throttled'>;
 
 export interface JobWorkerOptions extends QueuePlace {
   readonly kinds: readonly JobKind[];
   /** Names it to people: host-pid. */
   readonly name: string;
   readonly workshop: Workshop;
+  readonly telemetry: JobTelemetry;
 }
+
+/** What a run that lets go counts as. */
+const LET_GO: Readonly<Record<JobStop, Outcome>> = {
+  paused: 'paused',
+  cancelled: 'cancelled',
+  'worker-stops': 'given-back',
+};
 
 /**
  * Takes jobs from the queue, one at a time, and runs them:
@@ -77,7 +86,10 @@ export class JobWorker {
       },
     );
     this.#worker.on('error', (error) => this.#watch.fault(error));
-    this.#worker.on('stalled', (job) => this.#logger.warn('job-lost', { job }));
+    this.#worker.on('stalled', (job) => {
+      options.telemetry.stalled();
+      this.#logger.warn('job-lost', { job });
+    });
   }
 
   /** Lets go of the job under way, which another worker or the next one takes up. */
@@ -107,24 +119,33 @@ export class JobWorker {
     const logger = this.#logger.with({ job: defined(job.id, 'id') });
     logger.info('job-started', { kind: job.name });
     void this.#heed(job, stop, over.signal);
+    const startMs = this.#clock.monotonicMs();
+    const ended = this.#options.telemetry.began(job.name);
+    let outcome: Outcome = 'done';
     try {
       const run = this.#run(job, stop.signal, logger);
       this.#runs.set(stop, run);
       const news = await run;
       if (news === 'stopped') {
         assert(stop.signal.aborted, `${job.name} lets go only when it is asked to`);
-        return await this.#letGo(job, token, stop.signal.reason as JobStop);
+        const why = stop.signal.reason as JobStop;
+        outcome = LET_GO[why];
+        return await this.#letGo(job, token, why);
       }
       logger.info('job-done', { text: news.text });
       return news;
+    } catch (error) {
+      if (outcome === 'done') outcome = isFinal(job, error) ? 'failed' : 'retrying';
+      throw error;
     } finally {
+      ended(outcome, this.#clock.monotonicMs() - startMs);
       over.abort();
       this.#runs.delete(stop);
     }
   }
 
   async #run(job: BullJob, stopping: AbortSignal, logger: Logger): Promise<JobNews | 'stopped'> {
-    const { kinds, workshop } = this.#options;
+    const { kinds, workshop, telemetry } = this.#options;
     const teller = new ProgressTeller({
       ...{ clock: this.#clock, intervalMs: LIMITS.jobProgressIntervalMs },
       tell: (news) => job.updateProgress(news),
@@ -136,6 +157,7 @@ export class JobWorker {
       return await kind.run(order, {
         ...{ ...workshop, id: defined(job.id, 'id'), addedMs: job.timestamp, stopping, logger },
         progress: (news) => teller.say(news),
+        throttled: (why, ms) => telemetry.throttled(why, ms),
       });
     } catch (error) {
       const text = describeError(error);
@@ -187,4 +209,9 @@ export class JobWorker {
       }
     }
   }
+}
+
+/** Whether BullMQ will not try a job again that ends with this error. */
+function isFinal(job: BullJob, error: unknown): boolean {
+  return error instanceof UnrecoverableError || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
 }

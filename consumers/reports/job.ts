@@ -35,7 +35,7 @@ export const REPORT_JOB: JobKind<typeof FIELDS> = {
   },
   async run(order, context): Promise<JobNews | 'stopped'> {
     const { environment, topics, broker, clock, stopping } = context;
-    const framing = await openFraming(environment.schemaRegistryUrl, topics);
+    const framing = await openFraming(environment.schemaRegistry, topics);
     const balance = await readBalance({ broker, topics, framing, clock, stopping });
     if (stopping.aborted) return 'stopped';
     const live = { topic: topics.frames.name, groupId: environment.groupId };

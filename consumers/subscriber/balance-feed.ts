@@ -6,6 +6,7 @@ import { decodeFrame, type FrameRecord, parseFrameId } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { redrivesOf } from '#schemas/redriven-from.ts';
 import { decodeResult, type Result, TASKS } from '#schemas/result.ts';
+import { framedValue } from '#schemas/schema-id.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import type { Balance } from './balance.ts';
 
@@ -37,8 +38,9 @@ export class BalanceFeed {
 
   async enter(record: IncomingRecord): Promise<TopicEvent> {
     try {
-      if (record.value !== null) await this.#framing.learn(record.value);
-      return this.#enter(record);
+      const value = framedValue(record);
+      if (value !== null) await this.#framing.learn(value);
+      return this.#enter({ ...record, value });
     } catch (error) {
       // The registry is away, say: that is no fault of the record.
       if (!(error instanceof HalfsightError) || error.canRetry) throw error;

@@ -63,7 +63,7 @@ async function balance(stopping: AbortSignal): Promise<BalanceReport> {
   const broker = openKafka(settings, { clock, logger: commandLogger });
   let report: BalanceReport;
   try {
-    const framing = await openFraming(environment.schemaRegistryUrl, topics);
+    const framing = await openFraming(environment.schemaRegistry, topics);
     report = await readBalance({ broker, topics, framing, clock, stopping, heads });
   } finally {
     await broker.close();

@@ -58,7 +58,7 @@ async function follow(args: FollowArguments, stopping: AbortSignal): Promise<voi
     logger: quiet,
   });
   try {
-    const framing = await openFraming(environment.schemaRegistryUrl, topics);
+    const framing = await openFraming(environment.schemaRegistry, topics);
     const { task, cameras, from } = args;
     const format = args.json ? formatJson : formatLine;
     const subscription = await subscribe(

@@ -8,6 +8,7 @@ import { noTracer, type Tracer, traceparentOf } from '#runtime/trace.ts';
 import { frameId } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { decodeResult, type ResultOf, TASKS, type Task } from '#schemas/result.ts';
+import { framedValue } from '#schemas/schema-id.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import { TopicReader } from './topic-reader.ts';
 
@@ -99,9 +100,10 @@ export async function subscribe<T extends Task>(
 
   const decode = async (record: IncomingRecord): Promise<ResultOf<T> | undefined> => {
     try {
-      if (record.value !== null) await options.framing.learn(record.value);
+      const value = framedValue(record);
+      if (value !== null) await options.framing.learn(value);
       const task = defined(taskOf.get(record.topic), `the task of ${record.topic}`);
-      return decodeResult(task, record.value, options.framing);
+      return decodeResult(task, value, options.framing);
     } catch (error) {
       if (error instanceof HalfsightError && error.canRetry) throw error;
       counts.undecodable++;
@@ -166,7 +168,13 @@ async function deliver<T extends Task>(options: DeliverOptions<T>): Promise<void
   const span = options.tracer.start('deliver', {
     kind: 'consumer',
     parent: traceparentOf(record.headers),
-    attributes: { 'halfsight.frame.id': id, 'halfsight.task': result.task },
+    attributes: {
+      'halfsight.frame.id': id,
+      'halfsight.camera.id': result.cameraId,
+      'halfsight.task': result.task,
+      'messaging.system': 'kafka',
+      'messaging.destination.name': record.topic,
+    },
   });
   const base = {
     ...placeOf(record),

@@ -5,11 +5,13 @@ import type { Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
+import type { Tracer } from '#runtime/trace.ts';
+import { attemptTraced } from './attempt-trace.ts';
 import type { HookEvent } from './event.ts';
 import { judge } from './health.ts';
 import type { Hook } from './hook.ts';
 import { type HookStore, storePrefix } from './hook-store.ts';
-import { type Outcome, post } from './post.ts';
+import type { Outcome } from './post.ts';
 import type { HookTelemetry } from './telemetry.ts';
 
 export interface DeliveriesOptions {
@@ -21,6 +23,7 @@ export interface DeliveriesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: HookTelemetry;
+  readonly tracer: Tracer;
   readonly logger: Logger;
   readonly onError: (error: Error) => void;
 }
@@ -74,11 +77,12 @@ export class Deliveries {
   }
 
   async #deliver(job: Job<HookEvent, void>): Promise<void> {
-    const { hook, store, telemetry, clock } = this.#options;
-    const outcome = await post(job.data, hook, clock);
+    const { hook, store, telemetry, tracer, clock } = this.#options;
+    const { data: event, attemptsStarted: attempt } = job;
+    const outcome = await attemptTraced({ event, hook, attempt, tracer, clock });
     if (!outcome.isAccepted) await this.#suffer(job, outcome);
     telemetry.count('events-delivered');
-    telemetry.count('delivery-ms', outcome.tookMs);
+    telemetry.observe('delivery-ms', outcome.tookMs, job.data.traceparent);
     // Only its id is remembered.
     await job.updateData({ id: job.data.id, body: '' });
     await store.succeeded();
@@ -97,7 +101,7 @@ export class Deliveries {
     switch (verdict.kind) {
       case 'set-aside':
         logger.error('webhook-event-refused', told);
-        telemetry.count('events-refused');
+        telemetry.count('dropped-refused');
         await store.count('refused');
         throw new UnrecoverableError(outcome.text);
       case 'park':

@@ -8,7 +8,7 @@ export interface HookEvent {
   readonly id: string;
   /** JSON, the same at each attempt. */
   readonly body: string;
-  /** Of the frame, when it is sampled: the receiver may go on with its trace. */
+  /** When its frame is sampled: of the step that put it into the queue. */
   readonly traceparent?: string;
 }
 

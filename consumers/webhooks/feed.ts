@@ -5,10 +5,12 @@ import type { Cancel, Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
-import { traceparentOf } from '#runtime/trace.ts';
+import { type Tracer, traceparentOf } from '#runtime/trace.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { decodeResult, type Result } from '#schemas/result.ts';
+import { framedValue } from '#schemas/schema-id.ts';
 import { type TopicTable, webhookGroups } from '#schemas/topics.ts';
+import { queueingOptions } from './attempt-trace.ts';
 import { eventOf, type HookEvent } from './event.ts';
 import type { Hook } from './hook.ts';
 import type { HookStore } from './hook-store.ts';
@@ -23,6 +25,7 @@ export interface FeedOptions {
   readonly topics: TopicTable;
   readonly framing: Framing;
   readonly telemetry: HookTelemetry;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly logger: Logger;
   /** It cannot go on. */
@@ -47,6 +50,7 @@ export class Feed {
   #room = 0;
   #looking: Promise<void> | undefined;
   #reader: TopicReader | undefined;
+  #hasJoined = false;
   #cancelLook: Cancel | undefined;
 
   constructor(options: FeedOptions) {
@@ -54,6 +58,11 @@ export class Feed {
     const { hook, topics } = options;
     this.#topic = topics.results[hook.task].name;
     this.#group = `${webhookGroups(topics)[hook.task]}${hook.name}`;
+  }
+
+  /** Whether it has joined its group. */
+  get hasJoined(): boolean {
+    return this.#hasJoined;
   }
 
   /** A broker that is away is waited for. */
@@ -78,6 +87,7 @@ export class Feed {
       this.#reader = reader;
       await reader.start();
     });
+    this.#hasJoined = true;
   }
 
   async stop(): Promise<void> {
@@ -88,7 +98,7 @@ export class Feed {
 
   /** Kafka keeps results for a day, whether or not a parked hook has read them. */
   async #noticeDeleted(): Promise<void> {
-    const { broker, store, logger, hook } = this.#options;
+    const { broker, store, logger, hook, telemetry } = this.#options;
     const positions = await broker.committedOffsets(this.#group, this.#topic);
     for (const { partition, low } of await broker.offsets(this.#topic)) {
       const from = Math.max(positions.get(partition) ?? low, this.#deleted.get(partition) ?? 0);
@@ -96,30 +106,37 @@ export class Feed {
       if (atMost <= 0) continue;
       this.#deleted.set(partition, low);
       logger.error('results-deleted-unread', { hook: hook.name, partition, atMost });
+      telemetry.count('dropped-deleted-unread', atMost);
       await store.count('deleted', atMost);
     }
   }
 
   async #enter(record: IncomingRecord): Promise<void> {
-    const { hook, telemetry, clock } = this.#options;
+    const { hook, telemetry, tracer, clock } = this.#options;
     telemetry.count('results-read');
     // The key is the camera's id, so that results of others are not even decoded.
     if (record.key !== null && hook.cameras?.has(record.key) === false) return;
     const result = await this.#patiently(() => this.#decode(record));
     if (result === undefined || !wants(hook, result)) return;
-    const traceparent = traceparentOf(record.headers);
-    await this.#put(eventOf(hook.name, result, clock.nowUs(), traceparent));
+    const parent = traceparentOf(record.headers);
+    const span = tracer.start('enqueue webhook', { ...queueingOptions(hook, result), parent });
+    try {
+      await this.#put(eventOf(hook.name, result, clock.nowUs(), span.traceparent()));
+    } finally {
+      span.end();
+    }
   }
 
   async #decode(record: IncomingRecord): Promise<Result | undefined> {
     const { framing, hook, telemetry, logger } = this.#options;
-    const { partition, offset, value } = record;
+    const { partition, offset } = record;
     try {
+      const value = framedValue(record);
       if (value !== null) await framing.learn(value);
       return decodeResult(hook.task, value, framing);
     } catch (error) {
       if (error instanceof HalfsightError && error.canRetry) throw error;
-      telemetry.count('results-undecodable');
+      telemetry.count('dropped-undecodable');
       const place = { hook: hook.name, partition, offset };
       logger.warn('result-undecodable', { ...place, error: describeError(error) });
       return undefined;
@@ -131,7 +148,7 @@ export class Feed {
     const bytes = Buffer.byteLength(event.body);
     if (bytes > LIMITS.webhookBodyBytesMax) {
       logger.error('webhook-event-too-large', { hook: hook.name, event: event.id, bytes });
-      telemetry.count('events-too-large');
+      telemetry.count('dropped-too-large');
       await this.#patiently(() => store.count('tooLarge'));
       return;
     }

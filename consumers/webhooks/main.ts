@@ -2,8 +2,10 @@ import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
+import { startObservation } from '#runtime/observation.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
+import { startTracing } from '#runtime/trace.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { readHooks } from './hooks-file.ts';
@@ -23,14 +25,20 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   const topics = topicTable({ prefix: environment.topicPrefix });
   const clock = systemClock;
   const broker = openKafka(brokerSettings(environment, 'webhooks'), { clock, logger });
+  const tracing = await startTracing('halfsight-webhooks', environment);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   const worker = new WebhookWorker({
     ...{ hooks, broker, topics, clock, logger, prefix: environment.topicPrefix },
     redis: redisSettings(environment),
-    framing: await openFraming(environment.schemaRegistryUrl, topics),
+    tracer: tracing.tracer,
+    framing: await openFraming(environment.schemaRegistry, topics),
     random: seededRandom(freshSeed()),
     onFailed: failed.reject,
+  });
+  const observation = await startObservation({
+    ...{ process: 'webhooks', serviceName: 'halfsight-webhooks', environment },
+    ...{ metrics: worker.metrics, ready: () => worker.ready(), stopping, clock, logger },
   });
   worker.start();
   logger.info('webhooks-started', { hooks: hooks.map(({ name }) => name).join(',') });
@@ -39,5 +47,7 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   } finally {
     await worker.stop();
     await broker.close();
+    await tracing.stop();
+    await observation.close();
   }
 });

@@ -4,8 +4,13 @@ import type { Broker } from '#runtime/broker.ts';
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
+import type { MetricSource } from '#runtime/metrics/family.ts';
+import { logFigures } from '#runtime/metrics/figures.ts';
+import { Metrics } from '#runtime/metrics/metrics.ts';
+import { Polled } from '#runtime/polled.ts';
 import type { Random } from '#runtime/random.ts';
 import type { RedisSettings } from '#runtime/redis.ts';
+import type { Tracer } from '#runtime/trace.ts';
 import type { Framing } from '#schemas/framing.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import { Deliveries } from './deliveries.ts';
@@ -13,7 +18,7 @@ import { Feed } from './feed.ts';
 import type { Hook } from './hook.ts';
 import { HookStore } from './hook-store.ts';
 import { patientRedis } from './redis-link.ts';
-import { HookTelemetry, logTelemetry } from './telemetry.ts';
+import { type HookReport, HookTelemetry, WEBHOOK_WORKER_METRICS } from './telemetry.ts';
 
 export interface WebhookWorkerOptions {
   readonly hooks: readonly Hook[];
@@ -25,9 +30,18 @@ export interface WebhookWorkerOptions {
   readonly framing: Framing;
   readonly clock: Clock;
   readonly random: Random;
+  readonly tracer: Tracer;
   readonly logger: Logger;
   /** It cannot go on. */
   readonly onFailed: (error: unknown) => void;
+}
+
+interface HookParts {
+  readonly name: string;
+  readonly store: HookStore;
+  readonly telemetry: HookTelemetry;
+  readonly feed: Feed;
+  readonly deliveries: Deliveries;
 }
 
 /**
@@ -43,52 +57,58 @@ export class WebhookWorker {
   readonly #options: WebhookWorkerOptions;
   readonly #redis: Redis;
   readonly #watch: RedisWatch;
-  readonly #hooks: readonly { feed: Feed; deliveries: Deliveries }[];
-  readonly #stopTelemetry: Cancel;
-  #isStopping = false;
+  readonly #hooks: readonly HookParts[];
+  readonly #reports: Polled<ReadonlyMap<string, HookReport>>;
+  readonly #stopFigures: Cancel;
+  readonly #stopping = new AbortController();
+  /** For whoever exports figures. */
+  readonly metrics: readonly MetricSource[];
 
   constructor(options: WebhookWorkerOptions) {
     this.#options = options;
-    const { hooks, clock, logger, prefix, random } = options;
+    const { hooks, clock, logger } = options;
     this.#watch = new RedisWatch(clock, logger);
     this.#redis = patientRedis(options.redis);
     this.#redis.on('error', (error) => this.#watch.fault(error));
     this.#redis.on('ready', () => this.#watch.back());
-    const onError = (error: Error) => this.#watch.fault(error);
-    const counted = hooks.map((hook) => ({
-      name: hook.name,
-      hook,
-      telemetry: new HookTelemetry(),
-    }));
-    this.#stopTelemetry = logTelemetry(counted, clock, logger);
-    this.#hooks = counted.map(({ name, hook, telemetry }) => {
-      const store = new HookStore(this.#redis, prefix, name, onError);
-      const common = { hook, store, telemetry, clock, logger };
-      return {
-        feed: new Feed({ ...options, ...common }),
-        deliveries: new Deliveries({
-          ...{ ...common, prefix, onError },
-          ...{ redis: this.#redis, random: random.fork(name) },
-        }),
-      };
+    this.#hooks = hooks.map((hook) => this.#open(hook));
+    this.#reports = new Polled({
+      ask: () => this.#report(),
+      intervalMs: LIMITS.redisLookIntervalMs,
+      timeoutMs: LIMITS.jobQueueTimeoutMs,
+      clock,
     });
+    this.#stopFigures = logFigures(() => this.#figures(), clock, logger);
+    const worker = new Metrics(WEBHOOK_WORKER_METRICS);
+    worker.gauge('redis-up', () => Number(this.#reports.latest !== undefined));
+    this.metrics = [worker, ...this.#hooks.map(({ telemetry }) => telemetry)];
   }
 
   /** Does not wait for anything: a hook begins when what it needs is there. */
   start(): void {
     const fail = (error: unknown) => {
-      if (!this.#isStopping) this.#options.onFailed(error);
+      if (!this.#stopping.signal.aborted) this.#options.onFailed(error);
     };
+    void this.#reports.run(this.#stopping.signal);
     for (const { feed, deliveries } of this.#hooks) {
       feed.start().catch(fail);
       deliveries.run().catch(fail);
     }
   }
 
+  /** What keeps it from its work, by what it needs. */
+  ready(): Readonly<Record<string, string>> {
+    const outside = this.#hooks.filter(({ feed }) => !feed.hasJoined).map(({ name }) => name);
+    return {
+      redis: this.#reports.latest === undefined ? 'it does not answer' : 'ok',
+      kafka: outside.length === 0 ? 'ok' : `not in the groups yet of: ${outside.join(', ')}`,
+    };
+  }
+
   /** Waits for answers that are on their way, for a while. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    this.#stopTelemetry();
+    this.#stopping.abort();
+    this.#stopFigures();
     const { clock } = this.#options;
     const stopped = Promise.all([
       ...this.#hooks.map(({ feed }) => feed.stop()),
@@ -99,5 +119,35 @@ export class WebhookWorker {
     await Promise.race([stopped, clock.sleep(LIMITS.webhookDrainTimeoutMs)]);
     this.#redis.disconnect();
     await Promise.race([stopped, clock.sleep(LIMITS.closeTimeoutMs)]);
+  }
+
+  #open(hook: Hook): HookParts {
+    const { name } = hook;
+    const { clock, logger, tracer, prefix, random } = this.#options;
+    const onError = (error: Error) => this.#watch.fault(error);
+    const store = new HookStore(this.#redis, prefix, name, onError);
+    const report = () => this.#reports.latest?.get(name);
+    const telemetry = new HookTelemetry(name, report, clock);
+    const common = { hook, store, telemetry, tracer, clock, logger };
+    return {
+      ...{ name, store, telemetry },
+      feed: new Feed({ ...this.#options, ...common }),
+      deliveries: new Deliveries({
+        ...{ ...common, prefix, onError },
+        ...{ redis: this.#redis, random: random.fork(name) },
+      }),
+    };
+  }
+
+  async #report(): Promise<ReadonlyMap<string, HookReport>> {
+    const reports = this.#hooks.map(async ({ name, store }) => {
+      const [health, waiting] = await Promise.all([store.health(), store.waiting()]);
+      return [name, { health, waiting }] as const;
+    });
+    return new Map(await Promise.all(reports));
+  }
+
+  #figures() {
+    return this.#hooks.map(({ name, telemetry }) => ({ hook: name, ...telemetry.snapshot() }));
   }
 }

@@ -91,11 +91,17 @@ const Heads = Type.Array(HeadName, {
   examples: [['detection', 'segmentation']],
 });
 
+const TraceSampleRatio = ranged(
+  { min: 0, max: 1 },
+  "Share of its frames that are traced. Left out: the agent's.",
+);
+
 /** What every camera says, however it is written. */
 const MAY_BE_LEFT_OUT = {
   ratePoint: Type.Optional(RatePoint),
   rate: Type.Optional(Rate),
   heads: Type.Optional(Heads),
+  traceSampleRatio: Type.Optional(TraceSampleRatio),
 };
 
 export const Camera = Type.Object(
@@ -135,6 +141,7 @@ export const CameraPatch = Type.Object(
     ratePoint: removable(RatePoint),
     rate: removable(RatePatch),
     heads: removable(Heads),
+    traceSampleRatio: removable(TraceSampleRatio),
     enabled: Type.Optional(Enabled),
     labels: Type.Optional(
       Type.Record(Label, Type.Union([Label, Type.Null()]), {

@@ -4,13 +4,14 @@ import type { Broker } from '#runtime/broker.ts';
 import { type Clock, withTimeout } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { openFraming } from '#schemas/open-framing.ts';
+import type { SchemaRegistrySettings } from '#schemas/registry-line.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import { Problem, stopsNow } from './problem.ts';
 
 export interface DeadLetterReaderOptions {
   /** Throws where no broker is named. */
   readonly openBroker: () => Broker;
-  readonly schemaRegistryUrl: string | undefined;
+  readonly schemaRegistry: SchemaRegistrySettings | undefined;
   readonly topics: TopicTable;
   readonly clock: Clock;
   readonly stopping: AbortSignal;
@@ -33,11 +34,11 @@ export class DeadLetterReader {
   }
 
   async #read(): Promise<LetterBook> {
-    const { openBroker, schemaRegistryUrl, topics, clock, stopping } = this.#options;
+    const { openBroker, schemaRegistry, topics, clock, stopping } = this.#options;
     const over = new AbortController();
     const broker = openBroker();
     try {
-      const framing = await openFraming(schemaRegistryUrl, topics);
+      const framing = await openFraming(schemaRegistry, topics);
       const signal = AbortSignal.any([over.signal, stopping]);
       const reading = readBook({ broker, framing, topics, clock, stopping: signal });
       return await withTimeout(clock, LIMITS.controlReadTimeoutMs, reading, tooSlow);

@@ -2,10 +2,11 @@ import { isIP } from 'node:net';
 import type {} from '@fastify/rate-limit';
 import type {} from '@fastify/swagger';
 import type { FastifyRequest } from 'fastify';
+import type { AccessToken } from '#runtime/access-tokens.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { type App, MERGE_PATCH } from './app.ts';
 import { Problem } from './problem.ts';
-import { type Client, nameOfClient } from './tokens.ts';
+import { nameOfClient } from './tokens.ts';
 
 /** The name of a client that needs no token. */
 const LOCAL = 'local';
@@ -14,7 +15,7 @@ const LOCAL = 'local';
  * What a request must be before it is read: not one of too many, of a client that we know, and of a
  * media type that its route takes. A route whose schema has an empty `security` is for everybody.
  */
-export function guard(app: App, clients: readonly Client[] | undefined): void {
+export function guard(app: App, clients: readonly AccessToken[] | undefined): void {
   const limit = app.createRateLimit();
   app.decorateRequest('caller', '');
   app.addHook('onRequest', async (request) => {

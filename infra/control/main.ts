@@ -6,6 +6,7 @@ import { listHeads } from '#infra/heads/commands.ts';
 import { HeadFolder } from '#infra/heads/folder.ts';
 import { loadBundle } from '#models/bundle.ts';
 import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
+import { howToMakeToken, readTokens } from '#runtime/access-tokens.ts';
 import { systemClock, withTimeout } from '#runtime/clock.ts';
 import { commandLogger, runCommand } from '#runtime/command.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
@@ -13,6 +14,10 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
+import { checkListen, isLoopback } from '#runtime/loopback.ts';
+import { logFigures } from '#runtime/metrics/figures.ts';
+import { type Observation, startObservation } from '#runtime/observation.ts';
+import { Polled } from '#runtime/polled.ts';
 import type { RedisSettings } from '#runtime/redis.ts';
 import {
   brokerSettings,
@@ -25,10 +30,10 @@ import type { ListenAddress } from '#runtime/variable-reader.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { CONTROL_USAGE, readControlArguments } from './arguments.ts';
 import { DeadLetterReader } from './dead-letter-reader.ts';
-import { checkListen, isLoopback, listen } from './listen.ts';
+import { listen } from './listen.ts';
 import { buildServer } from './server.ts';
-import { logTelemetry, Telemetry } from './telemetry.ts';
-import { HOW_TO_MAKE_ONE, readClients } from './tokens.ts';
+import { Telemetry } from './telemetry.ts';
+import { TOKEN_VARIABLE } from './tokens.ts';
 
 /** `npm run control`: see CONTROL_USAGE. */
 const environment = readAtStart(() => readEnvironment());
@@ -47,27 +52,54 @@ await runProcess(createLogger({ level, format }), ({ stopping, logger }) =>
 
 async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
   const { controlListen, controlTokens } = environment;
-  const clients = controlTokens === undefined ? undefined : readClients(controlTokens);
-  checkListen(controlListen, clients !== undefined);
+  const clients =
+    controlTokens === undefined ? undefined : readTokens(controlTokens, TOKEN_VARIABLE);
+  checkListen(controlListen, clients !== undefined, {
+    listen: 'HALFSIGHT_CONTROL_LISTEN',
+    token: TOKEN_VARIABLE,
+  });
   const redis = redisSettings(environment);
   const tracing = await startTracing('halfsight-control', environment);
   const telemetry = new Telemetry();
   const parts = assemble({ redis, tracer: tracing.tracer, telemetry, stopping, logger });
+  const observation = await observed(parts);
   const app = await buildServer({ ...parts, clients });
   const address = await listen(app, controlListen);
   warnOf(controlListen, clients !== undefined, logger);
   logger.info('control-started', { address, tokens: clients?.length ?? 0 });
-  const stopFigures = logTelemetry(telemetry, systemClock, logger);
+  const stopFigures = logFigures(() => [telemetry.snapshot()], systemClock, logger);
   await aborted(stopping);
   stopFigures();
   // What was asked before is answered.
   await app.close();
   logger.info('figures', telemetry.snapshot());
   parts.queue.close();
-  const closed = Promise.all([parts.registry.close(), tracing.stop()]);
+  const closed = Promise.all([parts.registry.close(), tracing.stop(), observation.close()]);
   const timeout = () => new HalfsightError('shutdown-timeout', 'a connection did not close.');
   await withTimeout(systemClock, LIMITS.closeTimeoutMs, closed, timeout).catch((error) => {
     logger.warn('control-not-closed', { error: describeError(error) });
+  });
+}
+
+/** Where HALFSIGHT_HEALTH_LISTEN and OpenTelemetry's variables say. */
+function observed(parts: Given & { readonly registry: RedisRegistry }): Promise<Observation> {
+  const { registry, telemetry, stopping, logger } = parts;
+  const clock = systemClock;
+  const redis = new Polled({
+    ask: async () => {
+      await registry.get('ready');
+      return true;
+    },
+    intervalMs: LIMITS.redisLookIntervalMs,
+    timeoutMs: LIMITS.fleetRequestTimeoutMs,
+    clock,
+  });
+  void redis.run(stopping);
+  telemetry.gauge('redis-up', () => Number(redis.latest === true));
+  return startObservation({
+    ...{ process: 'control', serviceName: 'halfsight-control', environment },
+    ...{ metrics: [telemetry], stopping, clock, logger },
+    ready: () => ({ redis: redis.latest === true ? 'ok' : 'it does not answer' }),
   });
 }
 
@@ -77,7 +109,7 @@ function warnOf({ host }: ListenAddress, hasTokens: boolean, logger: Logger): vo
     logger.warn('control-without-tls', { host, advice });
   }
   if (hasTokens) return;
-  const advice = `Everybody on this machine may do everything. ${HOW_TO_MAKE_ONE}`;
+  const advice = `Everybody on this machine may do everything. ${howToMakeToken(TOKEN_VARIABLE)}`;
   logger.warn('control-without-token', { advice });
 }
 
@@ -106,7 +138,7 @@ function assemble(given: Given) {
   const prefix = environment.topicPrefix;
   const letters = new DeadLetterReader({
     openBroker: () => openDeadLetterBroker(environment, logger),
-    schemaRegistryUrl: environment.schemaRegistryUrl,
+    schemaRegistry: environment.schemaRegistry,
     topics: topicTable({ prefix }),
     ...{ clock, stopping },
   });

@@ -47,7 +47,7 @@ export function observe(app: App, options: ObserveOptions): void {
     const visit = visits.get(request);
     const ms = clock.monotonicMs() - (visit?.startMs ?? clock.monotonicMs());
     telemetry.count(`requests-${Math.floor(reply.statusCode / 100)}xx` as CounterName);
-    telemetry.count('request-ms', ms);
+    telemetry.observe('request-ms', ms, visit?.span.traceparent());
     visit?.span.set('http.response.status_code', reply.statusCode);
     visit?.span.end();
   });

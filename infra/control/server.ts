@@ -6,6 +6,7 @@ import fastify, {
   type FastifyReply,
   type RawServerDefault,
 } from 'fastify';
+import type { AccessToken } from '#runtime/access-tokens.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
@@ -26,13 +27,12 @@ import { describeRoutes, openapiRoute } from './openapi.ts';
 import { Problem, problemBody } from './problem.ts';
 import { SharedRead } from './shared-read.ts';
 import type { Telemetry } from './telemetry.ts';
-import type { Client } from './tokens.ts';
 import { validatorOf } from './validate.ts';
 
 export interface ControlOptions extends Omit<CameraDesk & LetterDesk, 'audit' | 'listFleet'> {
   readonly readHeads: Parameters<typeof headRoutes>[1];
   /** Undefined: nobody is asked for a token. */
-  readonly clients: readonly Client[] | undefined;
+  readonly clients: readonly AccessToken[] | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Has a line of each change, whatever the level of the other logger is. */

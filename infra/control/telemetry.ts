@@ -1,32 +1,51 @@
-import type { Cancel, Clock } from '#runtime/clock.ts';
-import { LIMITS } from '#runtime/limits.ts';
-import type { Logger } from '#runtime/log.ts';
-import type { Problem } from './problem.ts';
+import { ERRORS, type ErrorCode } from '#runtime/errors.ts';
+import { BOUNDS } from '#runtime/metrics/bounds.ts';
+import { byLabel } from '#runtime/metrics/by-label.ts';
+import { Metrics, type MetricTables } from '#runtime/metrics/metrics.ts';
+import { REQUEST_PROBLEMS, type RequestProblem } from './problem.ts';
 
-/** Everything the API counts: a name outside this list does not compile. */
-export type CounterName =
-  | `requests-${1 | 2 | 3 | 4 | 5}xx`
-  /** By what was wrong, of a few dozen codes. */
-  | `problem-${Problem['code']}`
-  | 'request-ms'
-  | 'changes';
+const PROBLEM_CODES = [
+  ...(Object.keys(REQUEST_PROBLEMS) as RequestProblem[]),
+  ...(Object.keys(ERRORS) as ErrorCode[]),
+];
+
+/** Everything that the API counts. */
+export const CONTROL_METRICS = {
+  counters: {
+    ...byLabel('requests', 'status', ['1xx', '2xx', '3xx', '4xx', '5xx'], {
+      name: 'halfsight_control_requests_total',
+      help: 'Requests that were answered, by the status of the answer.',
+    }),
+    ...byLabel('problem', 'code', PROBLEM_CODES, {
+      name: 'halfsight_control_problems_total',
+      help: 'Requests that were not granted, by what was wrong.',
+    }),
+    changes: {
+      name: 'halfsight_control_changes_total',
+      help: 'Changes made, each a line of the audit log.',
+    },
+  },
+  histograms: {
+    'request-ms': {
+      name: 'halfsight_control_request_seconds',
+      help: 'From a request to its answer.',
+      bounds: BOUNDS.seconds,
+      perUnit: 1_000,
+    },
+  },
+  gauges: {
+    'redis-up': {
+      name: 'halfsight_control_redis_up',
+      help: '1 while Redis answers, else 0.',
+    },
+  },
+} as const satisfies MetricTables;
+
+export type CounterName = keyof typeof CONTROL_METRICS.counters;
 
 /** Totals since the start of the process. */
-export class Telemetry {
-  readonly #counts = new Map<CounterName, number>();
-
-  count(name: CounterName, by = 1): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
+export class Telemetry extends Metrics<typeof CONTROL_METRICS> {
+  constructor() {
+    super(CONTROL_METRICS);
   }
-
-  snapshot(): Record<string, number> {
-    return Object.fromEntries([...this.#counts].map(([name, value]) => [name, Math.round(value)]));
-  }
-}
-
-/** Until called off. */
-export function logTelemetry(telemetry: Telemetry, clock: Clock, logger: Logger): Cancel {
-  return clock.every(LIMITS.telemetryIntervalMs, () => {
-    logger.info('figures', telemetry.snapshot());
-  });
 }

@@ -23,6 +23,8 @@ export interface CameraChanges {
   readonly rate?: RateChanges;
   /** `all`: it wants no fewer than there are. */
   readonly heads?: readonly string[] | 'all';
+  /** `default`: the agent's. */
+  readonly traceSampleRatio?: number | 'default';
   /** An empty value takes the label away. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -50,6 +52,7 @@ const TEXT = { type: 'string' } as const;
 const FLAG = { type: 'boolean' } as const;
 const SETTINGS = {
   ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT, ...RATE_OPTIONS, heads: TEXT },
+  'trace-ratio': TEXT,
   label: { type: 'string', multiple: true },
 } as const;
 
@@ -92,7 +95,8 @@ function readAdd(args: readonly string[]): CamerasCommand {
   const options = { ...SETTINGS, disabled: FLAG, json: FLAG };
   const { values, positionals } = parsed('add', args, options);
   const id = onlyId('add', positionals);
-  const { source, framesPerSecond, ratePoint, rate, heads, labels } = changesOf('add', values);
+  const changes = changesOf('add', values);
+  const { source, framesPerSecond, ratePoint, rate, heads, traceSampleRatio, labels } = changes;
   if (source === undefined) throw wrong('--source is missing.', 'add');
   const ownRate = changedRate(undefined, rate);
   const camera = {
@@ -102,6 +106,7 @@ function readAdd(args: readonly string[]): CamerasCommand {
     ...(ratePoint === undefined || ratePoint === 'default' ? {} : { ratePoint }),
     ...(ownRate === undefined ? {} : { rate: ownRate }),
     ...(heads === undefined || heads === 'all' ? {} : { heads }),
+    ...(typeof traceSampleRatio === 'number' && { traceSampleRatio }),
     enabled: values.disabled !== true,
     labels,
   };
@@ -134,6 +139,7 @@ interface SettingValues extends RateValues {
   readonly fps?: string | undefined;
   readonly 'rate-point'?: string | undefined;
   readonly heads?: string | undefined;
+  readonly 'trace-ratio'?: string | undefined;
   readonly label?: readonly string[] | undefined;
 }
 
@@ -143,12 +149,16 @@ function changesOf(verb: Verb, values: SettingValues): CameraChanges {
   const numbers = numbersOf(verb);
   const framesPerSecond = numbers.number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
   const rate = rateChangesOf(values, numbers, (message) => wrong(message, verb));
+  const ratioText = values['trace-ratio'];
+  const traceSampleRatio =
+    ratioText === 'default' ? ratioText : numbers.number('--trace-ratio', ratioText, 0, 1);
   return {
     ...(source === undefined ? {} : { source }),
     ...(framesPerSecond === undefined ? {} : { framesPerSecond }),
     ...(ratePoint === undefined ? {} : { ratePoint: nameOrIndex(ratePoint) }),
     ...(rate === undefined ? {} : { rate }),
     ...(heads === undefined ? {} : { heads: headsOf(verb, heads) }),
+    ...(traceSampleRatio === undefined ? {} : { traceSampleRatio }),
     labels: Object.fromEntries(label.map((pair) => labelOf(verb, pair))),
   };
 }

@@ -78,20 +78,21 @@ async function change(
 }
 
 function changed(stored: StoredCamera, changes: CameraChanges): WantedCamera {
-  const { version: _, rate: oldRate, heads: oldHeads, ...camera } = stored;
-  const { labels: added, ratePoint, rate: rateChanges, heads = oldHeads, ...named } = changes;
+  const { version: _, rate: oldRate, ...camera } = stored;
+  const { labels: added, rate: rateChanges, ...named } = changes;
   const rate = changedRate(oldRate, rateChanges);
-  const others = {
-    ...named,
-    ...(rate === undefined ? {} : { rate }),
-    ...(heads === undefined || heads === 'all' ? {} : { heads }),
-  };
+  const { ratePoint, heads, traceSampleRatio, ...others } = { ...camera, ...named };
   const labels = Object.fromEntries(
     Object.entries({ ...camera.labels, ...added }).filter(([, value]) => value !== ''),
   );
-  if (ratePoint === undefined) return { ...camera, ...others, labels };
-  const { ratePoint: __, ...agents } = { ...camera, ...others, labels };
-  return ratePoint === 'default' ? agents : { ...agents, ratePoint };
+  return {
+    ...others,
+    ...(ratePoint === undefined || ratePoint === 'default' ? {} : { ratePoint }),
+    ...(rate === undefined ? {} : { rate }),
+    ...(heads === undefined || heads === 'all' ? {} : { heads }),
+    ...(typeof traceSampleRatio === 'number' && { traceSampleRatio }),
+    labels,
+  };
 }
 
 async function remove({ registry, print }: Desk, id: string, version?: number): Promise<void> {

@@ -86,6 +86,7 @@ export function showText(entry: CameraEntry): string {
     ['rate point', String(camera.ratePoint ?? "the agent's")],
     ['rate', rateText(camera.rate)],
     ['heads', camera.heads?.join(', ') ?? 'all'],
+    ['traced', ratioText(camera.traceSampleRatio)],
     ['labels', labels.join(', ') || '-'],
     ['state', stateOf(entry)],
     ['owner', ownerOf(entry)],
@@ -96,6 +97,10 @@ export function showText(entry: CameraEntry): string {
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   return `${facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')}\n`;
+}
+
+function ratioText(ratio: number | undefined): string {
+  return ratio === undefined ? "the agent's share" : `${100 * ratio} % of its frames`;
 }
 
 function rateText(rate: WantedRate | undefined): string {

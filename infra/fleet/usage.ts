@@ -43,6 +43,7 @@ const SETTINGS = `\
   --bytes-per-frame N   a frame that has more is encoded again, coarser, or dropped
   --heads NAME,NAME  the heads that are wanted of its frames; "all": those of the agents' bundle.
                      Consumers do not run the others for it, and their results say "unwanted"
+  --trace-ratio N    share of its frames that are traced, 0 to 1; "default": the agent's
   --label KEY=VALUE  for people and programs; may be repeated
 `;
 

@@ -9,6 +9,7 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { brokerSettings, type Environment, readEnvironment } from '#runtime/settings.ts';
 import { decodeHeadShadow, type HeadShadow, headShadowKey } from '#schemas/head-shadow.ts';
 import { openFraming } from '#schemas/open-framing.ts';
+import { framedValue } from '#schemas/schema-id.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { type HeadsRequest, readHeadsArguments } from './arguments.ts';
 import { runHeadsCommand } from './commands.ts';
@@ -50,13 +51,14 @@ async function readHeadShadows(
   });
   const newest = new Map<string, HeadShadow>();
   try {
-    const framing = await openFraming(environment.schemaRegistryUrl, topics);
+    const framing = await openFraming(environment.schemaRegistry, topics);
     await readToEnd({
       ...{ broker, clock, stopping },
       topics: [topics.headShadows.name],
       transactional: new Set(),
       onTrimmed: () => undefined,
-      onRecord: async ({ value }) => {
+      onRecord: async (record) => {
+        const value = framedValue(record);
         if (value !== null) await framing.learn(value);
         const shadow = decodeHeadShadow(value, framing);
         newest.set(headShadowKey(shadow), shadow);

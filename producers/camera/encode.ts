@@ -3,7 +3,9 @@ import type { Clock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
+import type { QueueState } from '#runtime/metrics/queues.ts';
 import { frameId } from '#schemas/frame.ts';
+import type { DropReason } from './accounts.ts';
 import type { Journey } from './journey.ts';
 import { SettledWaits } from './settled.ts';
 
@@ -49,8 +51,8 @@ export interface EncoderOptions {
   readonly workerCount: number;
   readonly openWorker: OpenEncodeWorker;
   readonly ceilingOf?: (cameraId: string) => ByteCeiling;
-  /** Called for every encoded frame, for the figures. */
-  readonly measure?: (cameraId: string, encoded: EncodedImage) => void;
+  /** Called for every encoded frame, for the figures; `traceparent`: of one that is sampled. */
+  readonly measure?: (cameraId: string, encoded: EncodedImage, traceparent?: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -89,6 +91,8 @@ export class Encoder {
   readonly #opening = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #running = 0;
+  #submittedCount = 0;
+  #droppedCount = 0;
   #onEncoded: OnEncoded | undefined;
   #whenDrained: (() => void) | undefined;
 
@@ -109,12 +113,13 @@ export class Encoder {
 
   submit(journey: Journey, pixels: Uint8Array): void {
     journey.trace.encoding();
+    this.#submittedCount++;
     const { cameraId } = journey.identity;
     const slot = this.#slots.get(cameraId) ?? { waiting: undefined, isRunning: false };
     this.#slots.set(cameraId, slot);
     const replaced = slot.waiting;
     slot.waiting = { journey, pixels };
-    if (replaced !== undefined) replaced.journey.dropped('encoder-busy');
+    if (replaced !== undefined) this.#drop(replaced, 'encoder-busy');
     else if (!slot.isRunning) this.#ready.push(slot);
     this.#dispatch();
   }
@@ -122,6 +127,13 @@ export class Encoder {
   /** Cameras that have a frame here. */
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** Frames that wait for a worker: one of each camera at most. */
+  queueState(camerasMax: number): QueueState {
+    const length = [...this.#slots.values()].filter(({ waiting }) => waiting !== undefined).length;
+    const max = LIMITS.framesWaitingPerCameraMax * camerasMax;
+    return { length, max, in: this.#submittedCount, dropped: this.#droppedCount };
   }
 
   /** Resolves when no frame of the camera waits or runs. */
@@ -183,8 +195,8 @@ export class Encoder {
     } else if (encoded.bitstream.length > (ceiling?.bytesPerFrameMax ?? Infinity)) {
       journey.dropped('over-byte-ceiling');
     } else {
-      journey.trace.encoded(encoded.encodeTimeUs, encoded.bitstream.length);
-      this.#options.measure?.(journey.identity.cameraId, encoded);
+      journey.trace.encoded(encoded);
+      this.#options.measure?.(journey.identity.cameraId, encoded, journey.trace.traceparent());
       this.#onEncoded?.(journey, encoded);
     }
     if (slot.waiting !== undefined) this.#ready.push(slot);
@@ -238,10 +250,15 @@ export class Encoder {
     }
   }
 
+  #drop({ journey }: Waiting, reason: DropReason): void {
+    this.#droppedCount++;
+    journey.dropped(reason);
+  }
+
   #dropWaiting(): void {
     this.#ready.length = 0;
     for (const [cameraId, slot] of this.#slots) {
-      slot.waiting?.journey.dropped('shutdown');
+      if (slot.waiting !== undefined) this.#drop(slot.waiting, 'shutdown');
       slot.waiting = undefined;
       if (!slot.isRunning) this.#slots.delete(cameraId);
     }

@@ -5,6 +5,7 @@ import { defined } from '#runtime/assert.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { CameraBook } from './camera-book.ts';
 import type { Cameras } from './cameras.ts';
+import type { Sampler } from './frame-trace.ts';
 import type { RateControl } from './rate/rate-control.ts';
 import type { RegisteredCamera } from './registered-camera.ts';
 import type { StatusReporter } from './status.ts';
@@ -14,6 +15,7 @@ export interface FleetCamerasOptions {
   /** By camera id. */
   readonly books: Map<string, CameraBook>;
   readonly rate: Pick<RateControl, 'put'>;
+  readonly sampler: Pick<Sampler, 'setRatio'>;
   readonly read: (camera: StoredCamera) => RegisteredCamera;
   readonly cameras: Pick<Cameras, 'put' | 'remove'>;
   /** What holds frames, in the order in which they pass. */
@@ -81,11 +83,12 @@ export class FleetCameras implements FleetHooks {
   }
 
   #run(camera: StoredCamera, book: CameraBook): void {
-    const { rate, read, cameras, status } = this.#options;
+    const { rate, sampler, read, cameras, status } = this.#options;
     const found = read(camera);
     if ('settings' in found) {
       rate.put(camera.id, found.bounds);
       book.heads = found.heads;
+      sampler.setRatio(camera.id, found.settings.traceSampleRatio);
       cameras.put(found.settings);
       return;
     }

@@ -4,7 +4,13 @@ import type { FrameIdentity } from '#schemas/frame.ts';
 import type { DropReason, EpochAccount } from './accounts.ts';
 import type { CameraBook } from './camera-book.ts';
 import type { Frame } from './capture.ts';
-import { type FrameTrace, type Sampler, startFrameTrace, UNTRACED } from './frame-trace.ts';
+import {
+  type DropSpans,
+  type FrameTrace,
+  type Sampler,
+  startFrameTrace,
+  UNTRACED,
+} from './frame-trace.ts';
 import type { Image } from './image.ts';
 
 /** What of an image outlives its pixels: it goes into the record. */
@@ -25,6 +31,7 @@ export class Journey {
   readonly heads: readonly string[] | null;
   readonly trace: FrameTrace;
   readonly #account: EpochAccount;
+  readonly #drops: Pick<DropSpans, 'dropped'> | undefined;
 
   constructor(parts: {
     readonly identity: FrameIdentity;
@@ -33,6 +40,8 @@ export class Journey {
     readonly heads: readonly string[] | null;
     readonly trace: FrameTrace;
     readonly account: EpochAccount;
+    /** Undefined: a drop of a frame that is not traced leaves no span. */
+    readonly drops?: Pick<DropSpans, 'dropped'> | undefined;
   }) {
     this.identity = parts.identity;
     this.image = parts.image;
@@ -40,6 +49,7 @@ export class Journey {
     this.heads = parts.heads;
     this.trace = parts.trace;
     this.#account = parts.account;
+    this.#drops = parts.drops;
   }
 
   /** Drops of the frame's camera and epoch up to now, by reason. */
@@ -61,12 +71,17 @@ export class Journey {
   /** Sent, not acknowledged, and not waited for any longer. */
   givenUp(reason: DropReason): void {
     this.#account.giveUp(this.identity.sequence, reason);
-    this.trace.dropped(reason);
+    this.#traceDrop(reason);
   }
 
   dropped(reason: DropReason): void {
     this.#account.drop(this.identity.sequence, reason);
-    this.trace.dropped(reason);
+    this.#traceDrop(reason);
+  }
+
+  #traceDrop(reason: DropReason): void {
+    if (this.trace !== UNTRACED) this.trace.dropped(reason);
+    else this.#drops?.dropped(this.identity, this.image.captureTimeUs, reason);
   }
 }
 
@@ -79,6 +94,8 @@ export interface JourneyOptions {
   /** Whether rate control has room for a frame of this camera. */
   readonly admits?: (cameraId: string) => boolean;
   readonly sampler: Sampler;
+  /** See `Journey`. */
+  readonly drops?: Pick<DropSpans, 'dropped'> | undefined;
   readonly tracer: Tracer;
   /** Where the frames go, for the spans. */
   readonly topic: string;
@@ -99,7 +116,8 @@ export function beginJourney(options: JourneyOptions, frame: Frame): Journey | u
     : UNTRACED;
   const ratePoint = defined(options.ratePoints.get(cameraId), `the rate point of ${cameraId}`);
   const { heads } = book;
-  const journey = new Journey({ identity, image, ratePoint, heads, trace, account });
+  const { drops } = options;
+  const journey = new Journey({ identity, image, ratePoint, heads, trace, account, drops });
   if (!options.ownsNow(cameraId)) journey.dropped('not-owner');
   else if (options.admits?.(cameraId) === false) journey.dropped('rate-limited');
   else return journey;

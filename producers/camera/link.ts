@@ -5,16 +5,19 @@ import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { openFraming } from '#schemas/open-framing.ts';
+import type { SchemaRegistrySettings } from '#schemas/registry-line.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 
 /** What the agent needs of the outside world before it can start. */
 export interface Link {
   readonly producer: Pick<Producer, 'send'>;
   readonly framing: Framing;
+  /** Whether the broker was there once. */
+  readonly wasReached: () => boolean;
 }
 
 export interface ConnectOptions {
-  readonly schemaRegistryUrl: string | undefined;
+  readonly schemaRegistry: SchemaRegistrySettings | undefined;
   /** Whether the agent may start although the broker is away. */
   readonly canStartWithout: boolean;
   readonly stopping: AbortSignal;
@@ -31,21 +34,14 @@ export async function connect(
   topics: TopicTable,
   options: ConnectOptions,
 ): Promise<Link | undefined> {
-  const { schemaRegistryUrl, canStartWithout, stopping, clock, logger } = options;
+  const { schemaRegistry, stopping, clock, logger } = options;
   while (!stopping.aborted) {
     try {
-      // A missing topic is told now rather than when the first frame cannot be published.
-      await broker.partitionCount(topics.frames.name);
-      await broker.partitionCount(topics.status.name);
-      const framing = await openFraming(schemaRegistryUrl, topics);
-      return { producer: await broker.openProducer(), framing };
+      // Without its ids no record can be written, not even to the disk.
+      const framing = await openFraming(schemaRegistry, topics);
+      return { framing, ...(await openProducer(broker, topics, options)) };
     } catch (error) {
       if (!(error instanceof HalfsightError && error.canRetry)) throw error;
-      if (canStartWithout && error.code !== 'schema-registry-unavailable') {
-        logger.warn('agent-starts-without-broker', { error: describeError(error) });
-        const framing = await openFraming(schemaRegistryUrl, topics);
-        return { producer: new LateProducer(broker), framing };
-      }
       logger.warn('agent-waits', { error: describeError(error) });
       await clock.sleep(LIMITS.publishRetryDelayMsMax, stopping);
     }
@@ -53,10 +49,29 @@ export async function connect(
   return undefined;
 }
 
+async function openProducer(
+  broker: Broker,
+  topics: TopicTable,
+  { canStartWithout, logger }: ConnectOptions,
+): Promise<Omit<Link, 'framing'>> {
+  try {
+    // A missing topic is told now rather than when the first frame cannot be published.
+    await broker.partitionCount(topics.frames.name);
+    await broker.partitionCount(topics.status.name);
+    return { producer: await broker.openProducer(), wasReached: () => true };
+  } catch (error) {
+    if (!(canStartWithout && error instanceof HalfsightError && error.canRetry)) throw error;
+    logger.warn('agent-starts-without-broker', { error: describeError(error) });
+    const producer = new LateProducer(broker);
+    return { producer, wasReached: () => producer.isOpen };
+  }
+}
+
 /** Connects with the first records that can be sent. */
 class LateProducer implements Pick<Producer, 'send'> {
   readonly #broker: Broker;
   #opened: Promise<Producer> | undefined;
+  isOpen = false;
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -67,6 +82,7 @@ class LateProducer implements Pick<Producer, 'send'> {
     let producer: Producer;
     try {
       producer = await this.#opened;
+      this.isOpen = true;
     } catch (error) {
       this.#opened = undefined;
       throw error;

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { type Bundle, loadBundle } from '#models/bundle.ts';
 import { FleetAgent } from '#producers/fleet/fleet-agent.ts';
 import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
@@ -12,11 +11,14 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
+import type { MetricSource } from '#runtime/metrics/family.ts';
+import { startObservation } from '#runtime/observation.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { startTracing, type Tracer } from '#runtime/trace.ts';
 import { type CameraStatus, encodeCameraStatus } from '#schemas/camera-status.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
+import { readAgentArguments } from './arguments.ts';
 import { RECORD_OVERHEAD_BYTES } from './backlog.ts';
 import { CameraBook } from './camera-book.ts';
 import { Cameras } from './cameras.ts';
@@ -24,7 +26,7 @@ import { wallClockEpochs } from './capture.ts';
 import { Encoder } from './encode.ts';
 import { encodeThreads } from './encode-thread.ts';
 import { FleetCameras, type FleetCamerasOptions } from './fleet-cameras.ts';
-import { Sampler } from './frame-trace.ts';
+import { DropSpans, Sampler } from './frame-trace.ts';
 import { chooseHeads } from './heads-choice.ts';
 import type { InputGeometry } from './image.ts';
 import { beginJourney, type JourneyOptions } from './journey.ts';
@@ -62,7 +64,7 @@ const environment = readAtStart(() => readEnvironment());
 const rootLogger = createLogger({ level: environment.logLevel, format: environment.logFormat });
 
 await runProcess(rootLogger, async ({ stopping, logger }) => {
-  const { config, check } = readArguments();
+  const { config, check } = readAgentArguments();
   const settings = readAgentSettings(config, environment);
   const bundle = await loadBundle(settings.bundleDirectory);
   const bounds = chooseRates(settings, bundle.manifest);
@@ -82,8 +84,18 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     logger,
   });
   const tracing = await startTracing('halfsight-camera', environment);
+  const progress: { link?: Link; isEncoding?: boolean } = {};
+  const metrics: MetricSource[] = [];
+  const observation = await startObservation({
+    ...{ process: 'agent', serviceName: 'halfsight-camera', environment },
+    ...{ metrics, stopping, clock: systemClock, logger },
+    ready: () => ({
+      broker: progress.link?.wasReached() ? 'ok' : 'was never reached so far',
+      encoders: progress.isEncoding ? 'ok' : 'are being started',
+    }),
+  });
   const link = await connect(broker, topics, {
-    schemaRegistryUrl: environment.schemaRegistryUrl,
+    schemaRegistry: environment.schemaRegistry,
     // With a spool there is something to do without a broker.
     canStartWithout: settings.spool !== undefined,
     ...{ stopping, clock: systemClock, logger },
@@ -93,7 +105,10 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     const own = { settings, bundle, bounds, heads, topics };
     const parts = { ...own, broker, ...link, registry, tracer, logger };
     const agent = assemble(parts);
+    metrics.push(agent.telemetry.metrics);
+    progress.link = link;
     await agent.pipeline.start();
+    progress.isEncoding = true;
     agent.rate.start();
     agent.fleet?.start();
     const stopFigures = logTelemetry(agent.telemetry, systemClock, logger);
@@ -112,28 +127,14 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     await agent.sources.close();
     agent.telemetry.log(logger);
   }
-  const closed = Promise.all([tracing.stop(), broker.close(), registry?.close()]);
+  const connections = [tracing.stop(), broker.close(), registry?.close()];
+  const closed = Promise.all([...connections, observation.close()]);
   const timeout = () => new HalfsightError('shutdown-timeout', 'a connection did not close.');
   // All frames are settled and told by now: a peer that is away must not turn this into a failure.
   await withTimeout(systemClock, LIMITS.closeTimeoutMs, closed, timeout).catch((error) => {
     logger.warn('agent-not-closed', { error: describeError(error) });
   });
 });
-
-function readArguments(): { config: string; check: boolean } {
-  const options = {
-    config: { type: 'string' },
-    check: { type: 'boolean', default: false },
-  } as const;
-  const advice = 'Usage: node producers/camera/main.ts --config FILE [--check]';
-  try {
-    const { config, check } = parseArgs({ options }).values;
-    if (config !== undefined) return { config, check };
-  } catch (error) {
-    throw new HalfsightError('usage-invalid', (error as Error).message, { advice });
-  }
-  throw new HalfsightError('usage-invalid', '--config is missing.', { advice });
-}
 
 /** Each thread would wait for the others in the middle of a frame, and none would be faster. */
 function warnOfOversubscription(settings: AgentSettings, logger: Logger): void {
@@ -166,13 +167,16 @@ interface Parts extends Link {
 /** Without room on the disk the agent does its work all the same, as one without a spool. */
 function openSpool(
   { directory, bytesMax }: SpoolSettings,
-  parts: Pick<Parts, 'topics' | 'logger'> & { readonly books: Map<string, CameraBook> },
+  parts: Pick<Parts, 'topics' | 'tracer' | 'logger'> & {
+    readonly books: Map<string, CameraBook>;
+    readonly drops: DropSpans | undefined;
+  },
 ): Spool | undefined {
-  const { books, topics, logger } = parts;
+  const { topics, logger } = parts;
   try {
     const store = new SpoolStore(directory, bytesMax);
     const topic = topics.frames.name;
-    return new Spool({ store, bytesMax, books, topic, clock: systemClock, logger });
+    return new Spool({ ...parts, store, bytesMax, topic, clock: systemClock });
   } catch (error) {
     if (!(error instanceof HalfsightError && error.canRetry)) throw error;
     logger.error('spool-missing', { error: describeError(error) });
@@ -187,7 +191,7 @@ interface Owner {
 }
 
 function assemble(parts: Parts) {
-  const { settings, topics, logger } = parts;
+  const { settings, logger } = parts;
   const { input } = parts.bundle.manifest;
   const clock = systemClock;
   const seed = freshSeed();
@@ -195,6 +199,8 @@ function assemble(parts: Parts) {
   const books = new Map(enabled.map(({ id }) => [id, new CameraBook(id)]));
   for (const [id, book] of books) book.heads = parts.heads.get(id) ?? null;
   const sampler = new Sampler(settings.traceSampleRatio, SAMPLER_SEED);
+  for (const { id, traceSampleRatio } of enabled) sampler.setRatio(id, traceSampleRatio);
+  const drops = environment.tracingEnabled ? new DropSpans(parts.tracer, clock) : undefined;
   const owner: Owner =
     settings.fleet === undefined
       ? { ownsNow: () => true, epochNow: wallClockEpochs(clock) }
@@ -205,16 +211,19 @@ function assemble(parts: Parts) {
   const { ownsNow, epochNow } = owner;
   const record = recordFacts(parts);
   // First, because it adds books of cameras that an earlier agent had.
-  const spool = settings.spool && openSpool(settings.spool, { books, topics, logger });
+  const spool = settings.spool && openSpool(settings.spool, { ...parts, books, drops });
   const random = seededRandom(seed);
   const waiting = () => waitingBytes(publisher.report(), spool?.report());
   const { rate, producer } = openRate(parts, enabled, waiting);
-  const publisher = new Publisher({ producer, spool, ownsNow, clock, logger, random });
+  const onAcknowledged = (durationMs: number) => telemetry.metrics.acknowledged(durationMs);
+  const send = { producer, spool, ownsNow, onAcknowledged };
+  const publisher = new Publisher({ ...send, clock, logger, random });
   const telemetry = new Telemetry(books, {
     memory: () => publisher.report(),
     spool: () => spool?.report(),
   });
   const encoder = openEncoder(parts, telemetry, rate);
+  showQueues(telemetry, { books, encoder, publisher, spool });
   const status = new StatusReporter({
     agentId: settings.agentId,
     books,
@@ -223,6 +232,7 @@ function assemble(parts: Parts) {
     onOver: (book) => {
       telemetry.forget(book);
       sampler.forget(book.cameraId);
+      drops?.forget(book.cameraId);
       rate.forget(book.cameraId);
     },
     profileOf: (cameraId) => rate.report(cameraId),
@@ -241,9 +251,10 @@ function assemble(parts: Parts) {
     logger,
     seed,
   });
-  const members = { books, rate, cameras, stages: [encoder, publisher], status, telemetry };
+  const stages = [encoder, publisher];
+  const members = { books, rate, sampler, cameras, stages, status, telemetry };
   const fleet = joinFleet(parts, members);
-  const begin = beginOptions(parts, { books, rate, ownsNow, sampler });
+  const begin = beginOptions(parts, { books, rate, ownsNow, sampler, drops });
   const pipeline = new Pipeline({
     capture: cameras,
     begin: (frame) => beginJourney(begin, frame),
@@ -257,6 +268,20 @@ function assemble(parts: Parts) {
     status,
   });
   return { pipeline, cameras, sources, telemetry, fleet, rate };
+}
+
+function showQueues(
+  { metrics: { queues } }: Telemetry,
+  stages: Pick<JourneyOptions, 'books'> & {
+    readonly encoder: Encoder;
+    readonly publisher: Publisher;
+    readonly spool: Spool | undefined;
+  },
+): void {
+  const { books, encoder, publisher, spool } = stages;
+  queues.add('encode', () => encoder.queueState(books.size));
+  queues.add('backlog', () => publisher.queueState());
+  if (spool !== undefined) queues.add('spool', () => spool.queueState());
 }
 
 function openRate(
@@ -285,7 +310,9 @@ function waitingBytes(memory: PublisherReport, spool: SpoolReport | undefined): 
 
 function beginOptions(
   { topics, tracer }: Parts,
-  parts: Pick<JourneyOptions, 'books' | 'ownsNow' | 'sampler'> & { readonly rate: RateControl },
+  parts: Pick<JourneyOptions, 'books' | 'ownsNow' | 'sampler' | 'drops'> & {
+    readonly rate: RateControl;
+  },
 ): JourneyOptions {
   const { rate, ...own } = parts;
   return {
@@ -306,8 +333,8 @@ function openEncoder(
     workerCount: encoderWorkers,
     openWorker: encodeThreads({ bundleDirectory, threads: threadsPerWorker }),
     ceilingOf: (cameraId) => rate.boundsOf(cameraId),
-    measure: (cameraId, { encodeDurationUs, bitstream }) => {
-      telemetry.encoded(cameraId, encodeDurationUs, bitstream.length);
+    measure: (cameraId, { encodeDurationUs, bitstream }, traceparent) => {
+      telemetry.encoded(cameraId, encodeDurationUs, bitstream.length, traceparent);
     },
     clock: systemClock,
     logger,

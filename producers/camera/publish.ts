@@ -4,7 +4,9 @@ import type { Cancel, Clock } from '#runtime/clock.ts';
 import { codeOf, describeError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
+import type { QueueState } from '#runtime/metrics/queues.ts';
 import type { Random } from '#runtime/random.ts';
+import type { DropReason } from './accounts.ts';
 import { Backlog, type Entry } from './backlog.ts';
 import { BatchSize } from './batch-size.ts';
 import type { Journey } from './journey.ts';
@@ -21,6 +23,8 @@ export interface PublisherOptions {
   readonly logger: Logger;
   /** For the jitter between attempts. */
   readonly random: Random;
+  /** Called for every send that was acknowledged, for the figures. */
+  readonly onAcknowledged?: (durationMs: number) => void;
 }
 
 export interface PublisherReport {
@@ -71,6 +75,8 @@ export class Publisher {
   #batch: Batch | undefined;
   readonly #settledWaits = new SettledWaits((cameraId) => this.#holds(cameraId));
   #publishedBytes = 0;
+  #takenCount = 0;
+  #droppedCount = 0;
   /** When the oldest pending frame came, or became the oldest because others left before it. */
   #lingerFromMs = 0;
   #cancelTimer: Cancel | undefined;
@@ -96,12 +102,13 @@ export class Publisher {
     );
     if (this.#pending.length === 0) this.#lingerFromMs = this.#options.clock.monotonicMs();
     this.#pending.push({ journey, record });
+    this.#takenCount++;
     if (this.#givingUp.signal.aborted) {
-      if (!this.#isStored(this.#pending.take())) journey.dropped('shutdown');
+      if (!this.#isStored(this.#pending.take())) this.#drop(journey, 'shutdown');
       return;
     }
     while (this.#bytes() > LIMITS.publishBacklogBytesMax) {
-      this.#pending.takeNewestOfOffender().journey.dropped('publish-backlog');
+      this.#drop(this.#pending.takeNewestOfOffender().journey, 'publish-backlog');
     }
     const isFull = this.#pending.bytes >= this.#batchSize.bytes;
     // What the timer was set for is about the oldest frame, and stays true behind the first one.
@@ -138,6 +145,18 @@ export class Publisher {
       bytes: this.#bytes(),
       publishedBytes: this.#publishedBytes,
     };
+  }
+
+  /** Of what is held in memory; what moves to the disk has gone out. */
+  queueState(): QueueState {
+    const { records: length, bytes } = this.report();
+    const bounds = { bytesMax: LIMITS.publishBacklogBytesMax };
+    return { length, bytes, ...bounds, in: this.#takenCount, dropped: this.#droppedCount };
+  }
+
+  #drop(journey: Journey, reason: DropReason): void {
+    this.#droppedCount++;
+    journey.dropped(reason);
   }
 
   #holds(cameraId: string): boolean {
@@ -187,7 +206,7 @@ export class Publisher {
     while (owned.length === 0 && this.#pending.length > 0) {
       for (const entry of this.#pending.take(this.#batchSize.bytes)) {
         if (this.#options.ownsNow(entry.journey.identity.cameraId)) owned.push(entry);
-        else entry.journey.dropped('not-owner');
+        else this.#drop(entry.journey, 'not-owner');
       }
     }
     return owned;
@@ -246,7 +265,9 @@ export class Publisher {
         if (failures > 0) logger.info('publish-resumed', { failures, records: left.length });
         failures = 0;
         delayMs = LIMITS.publishRetryDelayMsMin;
-        this.#batchSize.acknowledged(bytesOf(piece), clock.monotonicMs() - startMs);
+        const durationMs = clock.monotonicMs() - startMs;
+        this.#batchSize.acknowledged(bytesOf(piece), durationMs);
+        this.#options.onAcknowledged?.(durationMs);
         this.#publishedBytes += bytesOf(piece);
         left = left.slice(piece.length);
       } catch (error) {
@@ -279,7 +300,7 @@ export class Publisher {
     if (stored === undefined) {
       const entry = batch.entries.find(({ record }) => record === largest);
       batch.entries = batch.entries.filter((other) => other !== entry);
-      entry?.journey.dropped('record-too-large');
+      if (entry !== undefined) this.#drop(entry.journey, 'record-too-large');
     } else {
       const placed = stored.placed[stored.records.indexOf(largest)];
       batch.stored = {
@@ -308,7 +329,8 @@ export class Publisher {
     if (!this.#isStored([...sent, ...waiting])) {
       // What was sent may have arrived, and nobody will tell us any more.
       for (const { journey } of sent) journey.givenUp('shutdown');
-      for (const { journey } of waiting) journey.dropped('shutdown');
+      this.#droppedCount += sent.length;
+      for (const { journey } of waiting) this.#drop(journey, 'shutdown');
     }
     this.#tellWhoWaits();
   }

@@ -39,7 +39,7 @@ export function readRegisteredCamera(
   camera: StoredCamera,
   reader: RegisteredCameraReader,
 ): RegisteredCamera {
-  const { id, framesPerSecond, enabled } = camera;
+  const { id, framesPerSecond, traceSampleRatio, enabled } = camera;
   const source = readSource(camera.source, reader);
   if ('problem' in source) return { problem: `source: ${source.problem}` };
   const choice = camera.ratePoint ?? reader.ratePoint ?? reader.offered.defaultRatePoint;
@@ -53,7 +53,7 @@ export function readRegisteredCamera(
   if (heads !== null && 'problem' in heads) return { problem: `heads: ${heads.problem}` };
   const own = { ratePoint: undefined, rate: undefined, heads: undefined };
   return {
-    settings: { id, source: source.spec, framesPerSecond, ...own, enabled },
+    settings: { id, source: source.spec, framesPerSecond, ...own, traceSampleRatio, enabled },
     bounds: boundsOf({ ratePoint, framesPerSecond }, coarsest, rate),
     heads,
   };

@@ -31,7 +31,7 @@ export interface AgentSettings {
   readonly topicPrefix: string;
   /** Undefined: frames wait for a broker that is away in memory only. */
   readonly spool: SpoolSettings | undefined;
-  /** Share of frames that are traced, 0 to 1. */
+  /** Share of frames that are traced, 0 to 1, of cameras that say nothing of it. */
   readonly traceSampleRatio: number;
   /** Undefined: the agent runs the cameras of its file. */
   readonly fleet: FleetSettings | undefined;
@@ -63,6 +63,8 @@ export interface CameraSettings {
   readonly rate: RateChoice | undefined;
   /** Undefined: all of the bundle. */
   readonly heads: HeadsChoice | undefined;
+  /** Undefined: the agent's. */
+  readonly traceSampleRatio: number | undefined;
   readonly enabled: boolean;
 }
 
@@ -254,6 +256,7 @@ function readCamera(
     ratePoint: readRatePoint(section),
     rate: section.has('rate') ? readRateChoice(section.section('rate')) : undefined,
     heads: readHeads(section),
+    traceSampleRatio: section.number('traceSampleRatio', 0, 1),
     enabled,
   };
   section.end();

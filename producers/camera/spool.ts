@@ -4,8 +4,12 @@ import type { Cancel, Clock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
+import type { QueueState } from '#runtime/metrics/queues.ts';
+import { noTracer, TRACEPARENT_HEADER, type Tracer } from '#runtime/trace.ts';
+import { SPOOLED_AT_HEADER, spooledAtUs } from '#schemas/spooled-at.ts';
 import type { DropReason, EpochAccount } from './accounts.ts';
 import { CameraBook } from './camera-book.ts';
+import type { DropSpans } from './frame-trace.ts';
 import type { Journey } from './journey.ts';
 import {
   type PlacedRecord,
@@ -23,6 +27,9 @@ export interface SpoolOptions {
   readonly topic: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Undefined: what frames do here is not traced. */
+  readonly tracer?: Tracer | undefined;
+  readonly drops?: Pick<DropSpans, 'dropped'> | undefined;
 }
 
 /** An encoded frame on its way to the broker. */
@@ -71,6 +78,8 @@ export class Spool {
   #bytes = 0;
   /** It could not be read, nor begun anew. */
   #isBroken = false;
+  #storedCount = 0;
+  #droppedCount = 0;
   #failures = 0;
   #toldFailureMs = Number.NEGATIVE_INFINITY;
   #cancelKeeping: Cancel | undefined;
@@ -83,6 +92,7 @@ export class Spool {
       this.#storedOf.set(keyOf({ cameraId, epoch }), records);
       this.#records += records;
     }
+    this.#storedCount = this.#records;
     this.#bytes = store.bytes();
     for (const kept of store.accounts()) this.#restore(kept);
     if (this.#records === 0) return;
@@ -95,6 +105,14 @@ export class Spool {
 
   report(): SpoolReport {
     return { records: this.#records, bytes: this.#bytes, failures: this.#failures };
+  }
+
+  /** What an earlier agent left came in at the start. */
+  queueState(): QueueState {
+    return {
+      ...{ length: this.#records, bytes: this.#bytes, bytesMax: this.#options.bytesMax },
+      ...{ in: this.#storedCount, dropped: this.#droppedCount },
+    };
   }
 
   /** Epochs of which it has frames or keeps an account. */
@@ -120,11 +138,12 @@ export class Spool {
    * broker already and are not handed out by `next`.
    */
   append(frames: readonly Waiting[], isTaken = false): SpooledBatch | undefined {
+    const { store, clock } = this.#options;
+    const spooledAt = { [SPOOLED_AT_HEADER]: String(Math.round(clock.nowUs())) };
     const stored = frames.map(({ journey: { identity }, record: { headers, value } }) => {
       const { cameraId, epoch, sequence } = identity;
-      return { cameraId, epoch, sequence, headers, value };
+      return { cameraId, epoch, sequence, headers: { ...headers, ...spooledAt }, value };
     });
-    const { store } = this.#options;
     if (this.#isBroken) return undefined;
     const positions = this.#try(() => store.append(stored, this.#accountsChanged()));
     if (positions === undefined) return undefined;
@@ -132,6 +151,7 @@ export class Spool {
       return { ...record, position: defined(positions[index], 'a position') };
     });
     for (const record of placed) this.#count(record, 1);
+    this.#storedCount += placed.length;
     for (const { journey } of frames) journey.stored();
     if (isTaken) this.#takenTo = defined(positions.at(-1), 'a position');
     this.#dropOldest();
@@ -160,6 +180,7 @@ export class Spool {
     for (const record of placed) {
       this.#count(record, -1);
       this.#accountOf(record)?.publishStored();
+      this.#trace(record);
     }
     this.#remove(placed);
   }
@@ -188,6 +209,7 @@ export class Spool {
       }
     }
     this.#options.logger.error('spool-abandoned', { records: this.#records });
+    this.#droppedCount += this.#records;
     this.#storedOf.clear();
     this.#accountsKept.clear();
     this.#acknowledged = [];
@@ -211,11 +233,28 @@ export class Spool {
   }
 
   #drop(records: readonly PlacedRecord[], reason: DropReason): void {
+    this.#droppedCount += records.length;
     for (const record of records) {
       this.#count(record, -1);
       this.#accountOf(record)?.dropStored(reason);
+      this.#trace(record, reason);
     }
     this.#remove(records);
+  }
+
+  /** Its stay on the disk is over, however long it was and whoever had stored it. */
+  #trace(record: PlacedRecord, dropReason?: DropReason): void {
+    const { tracer = noTracer, drops } = this.#options;
+    const startTimeUs = spooledAtUs(record.headers);
+    if (startTimeUs === undefined) return;
+    const parent = record.headers[TRACEPARENT_HEADER];
+    if (parent === undefined) {
+      if (dropReason !== undefined) drops?.dropped(record, startTimeUs, dropReason);
+      return;
+    }
+    const span = tracer.start('spool', { parent, startTimeUs });
+    if (dropReason !== undefined) span.set('halfsight.drop.reason', dropReason);
+    span.end();
   }
 
   #remove(records: readonly PlacedRecord[]): void {

@@ -1,7 +1,8 @@
-import type { Cancel, Clock } from '#runtime/clock.ts';
+import { type Cancel, type Clock, systemClock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import { addCounts, type Counts, NO_COUNTS } from './accounts.ts';
+import { AgentMetrics, type AgentReading } from './agent-metrics.ts';
 import type { CameraBook } from './camera-book.ts';
 import type { PublisherReport } from './publish.ts';
 import type { SpoolReport } from './spool.ts';
@@ -59,6 +60,7 @@ interface Sums extends Counts {
 
 /** What the agent measured, for logs and metrics. It only reads; nothing depends on it. */
 export class Telemetry {
+  readonly metrics: AgentMetrics;
   readonly #books: ReadonlyMap<string, CameraBook>;
   readonly #reports: BacklogReports;
   /** Of cameras that have a book, from the first frame on. */
@@ -67,15 +69,25 @@ export class Telemetry {
   #past: Sums = { ...NO_COUNTS, reconnects: 0, encoded: 0, bitstreamBytes: 0 };
 
   /** `books`: by camera id; cameras come and go. */
-  constructor(books: ReadonlyMap<string, CameraBook>, reports: BacklogReports) {
+  constructor(
+    books: ReadonlyMap<string, CameraBook>,
+    reports: BacklogReports,
+    clock: Pick<Clock, 'nowUs'> = systemClock,
+  ) {
     this.#books = books;
     this.#reports = reports;
+    this.metrics = new AgentMetrics(
+      () => this.#reading(),
+      () => clock.nowUs(),
+    );
   }
 
-  encoded(cameraId: string, durationUs: number, bytes: number): void {
+  /** `traceparent`: if the frame is sampled. */
+  encoded(cameraId: string, durationUs: number, bytes: number, traceparent?: string): void {
     const statistics = this.#statistics.get(cameraId) ?? new EncodeStatistics();
     this.#statistics.set(cameraId, statistics);
     statistics.add(durationUs / 1000, bytes);
+    this.metrics.encoded(durationUs / 1000, traceparent);
   }
 
   /** Mean over all frames of the camera; 0 before the first. */
@@ -85,7 +97,9 @@ export class Telemetry {
 
   /** The camera is not run here any more: of its figures only the total keeps some. */
   forget(book: CameraBook): void {
-    this.#past = addSums(this.#past, this.#cameraSnapshot(book));
+    const counts = this.#cameraCounts(book);
+    this.#past = addSums(this.#past, counts);
+    this.metrics.forget(counts);
     this.#statistics.delete(book.cameraId);
   }
 
@@ -135,19 +149,26 @@ export class Telemetry {
     });
   }
 
-  #cameraSnapshot(book: CameraBook): CameraSnapshot {
-    const { cameraId, state, reconnects } = book;
-    const { encoded, bitstreamBytes, durationsMs } =
-      this.#statistics.get(cameraId) ?? new EncodeStatistics();
+  #reading(): AgentReading {
+    const cameras = [...this.#books.values()].map((book) => this.#cameraCounts(book));
     return {
-      cameraId,
-      state,
-      reconnects,
-      ...book.totals(),
-      encoded,
-      bitstreamBytes,
-      ...percentiles(durationsMs),
+      cameras,
+      total: cameras.reduce<Sums>(addSums, this.#past),
+      publishedBytes: this.#reports.memory().publishedBytes,
+      spoolFailures: this.#reports.spool()?.failures,
     };
+  }
+
+  #cameraCounts(book: CameraBook) {
+    const { cameraId, state, reconnects, lastFrameTimeUs } = book;
+    const { encoded, bitstreamBytes } = this.#statistics.get(cameraId) ?? new EncodeStatistics();
+    const own = { cameraId, state, reconnects, lastFrameTimeUs };
+    return { ...own, ...book.totals(), encoded, bitstreamBytes };
+  }
+
+  #cameraSnapshot(book: CameraBook): CameraSnapshot {
+    const { durationsMs = [] } = this.#statistics.get(book.cameraId) ?? {};
+    return { ...this.#cameraCounts(book), ...percentiles(durationsMs) };
   }
 }
 

@@ -181,12 +181,14 @@ function rateOf(framesPerSecond: number): number {
 /** In one order of fields, so that the same camera is the same text. */
 function writeCamera(camera: WantedCamera): string {
   const { id, source, framesPerSecond, ratePoint, rate, enabled, labels, heads } = camera;
+  const { traceSampleRatio } = camera;
   const sorted = Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
   const { adaptive, bytesPerSecondMax, coarsest, framesPerSecondMin, bytesPerFrameMax } =
     rate ?? {};
   const bounds = { adaptive, bytesPerSecondMax, coarsest, framesPerSecondMin, bytesPerFrameMax };
   return JSON.stringify({
     ...{ id, source, framesPerSecond, ratePoint, enabled, labels: sorted, heads },
+    traceSampleRatio,
     rate: rate && bounds,
   });
 }

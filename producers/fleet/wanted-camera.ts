@@ -19,6 +19,8 @@ export interface WantedCamera {
   readonly labels: Readonly<Record<string, string>>;
   /** Tasks of those that are wanted of its frames, at least one; left out: all of the bundle. */
   readonly heads?: readonly string[];
+  /** Share of its frames that are traced, 0 to 1; left out: the agent's. */
+  readonly traceSampleRatio?: number;
 }
 
 /** Within what rate control may move a camera; `ratePoint` is the finest. */
@@ -58,6 +60,7 @@ export const LABEL = /^[A-Za-z0-9._/-]{1,64}$/;
 /** Throws one `camera-invalid` that lists every mistake. */
 export function checkCamera(camera: WantedCamera): void {
   const { id, source, framesPerSecond, ratePoint, rate = {}, labels, heads } = camera;
+  const { traceSampleRatio = 0 } = camera;
   const problems: string[] = [];
   const demand = (isRight: boolean, problem: string) => {
     if (!isRight) problems.push(problem);
@@ -88,6 +91,7 @@ export function checkCamera(camera: WantedCamera): void {
     `labels must be at most ${LIMITS.cameraLabelsMax} pairs of 1 to 64 letters, digits and "._/-"`,
   );
   demand(isHeads(heads), `heads must be 1 to ${LIMITS.headsPerCameraMax} names`);
+  demand(traceSampleRatio >= 0 && traceSampleRatio <= 1, 'traceSampleRatio must be 0 to 1');
   if (problems.length === 0) return;
   const shown = JSON.stringify(id.slice(0, 80));
   throw new HalfsightError('camera-invalid', `camera ${shown}: ${problems.join('; ')}.`);

@@ -4,6 +4,7 @@ import { HalfsightError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Logger } from '../log.ts';
 import type { Cuttable } from './client.ts';
+import { toIncoming } from './incoming-record.ts';
 import { toHalfsightError } from './kafka-error.ts';
 import { isStale, type KafkaJs } from './kafkajs.ts';
 
@@ -292,30 +293,4 @@ export class KafkaConsumer implements Consumer {
       // "consumer#run must be called first": between two incarnations there is nothing to pause.
     }
   }
-}
-
-function toIncoming(
-  topic: string,
-  partition: number,
-  message: KafkaJs.KafkaMessage,
-): IncomingRecord {
-  return {
-    topic,
-    partition,
-    offset: Number(message.offset),
-    key: message.key === null ? null : message.key.toString('utf8'),
-    value: message.value === null ? null : new Uint8Array(message.value),
-    headers: copyHeaders(message.headers ?? {}),
-    timestampMs: Number(message.timestamp),
-  };
-}
-
-/** kafkajs hands out views of the fetch response; of a header that occurs twice the last counts. */
-function copyHeaders(headers: KafkaJs.IHeaders): Record<string, Uint8Array> {
-  const copies: Record<string, Uint8Array> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    const last = Array.isArray(value) ? value.at(-1) : value;
-    if (last !== undefined) copies[name] = new Uint8Array(Buffer.from(last as Buffer));
-  }
-  return copies;
 }

@@ -10,8 +10,9 @@ import type {
 import { LIMITS } from '../limits.ts';
 import { type ClientDependencies, clientFactory } from './client.ts';
 import { KafkaConsumer } from './consumer.ts';
-import type { KafkaJs } from './kafkajs.ts';
+import { clusterOf, type KafkaJs } from './kafkajs.ts';
 import { KafkaProducer } from './producer.ts';
+import { KafkaReader } from './reader.ts';
 import { KafkaTopics } from './topics.ts';
 import { KafkaTransactor } from './transactor.ts';
 
@@ -29,6 +30,14 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
     clock,
   );
   const partitionCount = (topic: string) => topics.partitionCount(topic);
+  const reader = new KafkaReader({
+    createClient: () => createClient(clusterOf),
+    partitionCount,
+    oldest: async (topic, partition) => {
+      const offsets = await topics.offsets(topic);
+      return offsets.find((one) => one.partition === partition)?.low ?? 0;
+    },
+  });
   const open = new Set<{ close(): Promise<void> }>();
 
   const openProducer = async (): Promise<Producer> => {
@@ -86,11 +95,13 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
         ),
       );
     },
+    fetch: (request) => reader.fetch(request),
     openProducer,
     openTransactor,
     openConsumer,
     close: async () => {
       await Promise.all([...open].map((opened) => opened.close()));
+      await reader.close();
       await topics.close();
     },
   };

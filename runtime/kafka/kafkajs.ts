@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
-import { assert } from '../assert.ts';
+import { assert, defined } from '../assert.ts';
 import { type Cancel, systemClock } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
 import { encodeProduceRequest, type ProduceRequest } from './produce-request.ts';
@@ -81,6 +81,40 @@ interface AbortedTransaction {
   readonly firstOffset: string;
   readonly producerId: string;
 }
+
+/** What all clients of kafkajs are built on. */
+export interface KafkaCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  /** By the number of its node: which of the partitions it leads. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findBroker(node: { readonly nodeId: string }): Promise<KafkaNode>;
+}
+
+interface KafkaNode {
+  fetch(request: {
+    readonly maxWaitTime: number;
+    readonly minBytes: number;
+    readonly maxBytes: number;
+    readonly isolationLevel: number;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly {
+        readonly partition: number;
+        readonly fetchOffset: string;
+        readonly maxBytes: number;
+      }[];
+    }[];
+  }): Promise<{ readonly responses: readonly { readonly partitions: readonly object[] }[] }>;
+}
+
+type CreateCluster = (options: { readonly allowAutoTopicCreation: boolean }) => KafkaCluster;
+
+type Batch = KafkaJs.Batch & {
+  /** Markers, and records of aborted transactions, too. */
+  readonly messagesWithinOffset: readonly { readonly offset: string }[];
+};
 
 function internal<T>(path: string): T {
   return require(`kafkajs/src/${path}`) as T;
@@ -249,6 +283,22 @@ function cureHiddenRefusals(): void {
     if (result === null && refusals.length > 0) throw refusals[0];
     return result;
   };
+}
+
+/** A client's way to the brokers without a group, which kafkajs has no client for. */
+export function clusterOf(kafka: KafkaJs.Kafka): KafkaCluster {
+  const name = 'private:Kafka:createCluster';
+  const symbols = Object.getOwnPropertySymbols(kafka);
+  const symbol = symbols.find(({ description }) => description === name);
+  assert(symbol !== undefined, `kafkajs has no ${name}`);
+  const create = (kafka as unknown as Record<symbol, CreateCluster>)[symbol];
+  return defined(create, name)({ allowAutoTopicCreation: false });
+}
+
+/** A partition of a fetch response, without what readers of committed records are never shown. */
+export function readBatch(topic: string, offset: number, partitionData: object): Batch {
+  type BatchClass = new (topic: string, offset: string, partitionData: object) => Batch;
+  return new (internal<BatchClass>('consumer/batch.js'))(topic, String(offset), partitionData);
 }
 
 // `import { Kafka } from 'kafkajs'` would find only some of its names (CommonJS name detection),

@@ -140,6 +140,28 @@ function producerChecks(check: Check): void {
     expect(await at(nowMs() + 60_000)).toEqual(expected(3));
   });
 
+  check('fetches what is stored outside of any group, and waits for nothing', async (lab) => {
+    const topic = await lab.topic();
+    const partition = partitionOf('gate', PARTITIONS);
+    const fetch = (offset: number, bytesMax = 1_000_000) =>
+      lab.broker.fetch({ topic, partition, offset, bytesMax });
+    expect(await fetch(0)).toEqual({ records: [], nextOffset: 0 });
+    for (const text of numbers(5)) await lab.send([record(topic, 'gate', text)]);
+    const all = await fetch(0);
+    expect(all.records.map(textOf)).toEqual(numbers(5));
+    expect(all.nextOffset).toBe(5);
+    expect(all.records[2]).toMatchObject({ topic, partition, offset: 2, key: 'gate' });
+    const { 'frame-id': header } = all.records[2]?.headers ?? {};
+    expect(Buffer.from(header ?? []).toString()).toBe('gate-2');
+    expect((await fetch(3)).records.map(textOf)).toEqual(['3', '4']);
+    expect(await fetch(5)).toEqual({ records: [], nextOffset: 5 });
+    const few = await fetch(1, 1);
+    expect(few.records.map(textOf)).toEqual(['1']);
+    expect(few.nextOffset).toBe(2);
+    const nowhere = { topic: lab.spec().name, partition, offset: 0, bytesMax: 1 };
+    await expect(lab.broker.fetch(nowhere)).rejects.toMatchObject({ code: 'topic-missing' });
+  });
+
   check('refuses what the topic does not take, and goes on', async (lab) => {
     const topic = await lab.topic({ 'max.message.bytes': '2000' });
     const producer = await lab.broker.openProducer();
@@ -222,6 +244,10 @@ function transactorChecks(check: Check): void {
     await transactor.close();
     expect(await lab.read(out, 2)).toEqual(['before', 'after']);
     expect(await lab.read(out, 3, false)).toEqual(['before', 'aborted', 'after']);
+    const partition = partitionOf('gate', PARTITIONS);
+    const fetched = await lab.broker.fetch({ topic: out, partition, offset: 0, bytesMax: 1e6 });
+    expect(fetched.records.map(textOf)).toEqual(['before', 'after']);
+    expect(fetched.nextOffset, 'three records and three markers').toBe(6);
   });
 
   check('commits nothing without an acquisition, and nothing once closed', async (lab) => {

@@ -31,7 +31,7 @@ it('letters are counted by reason and by what was done about them', async () => 
   const stopping = new AbortController();
   const letters = new DeadLetterReader({
     openBroker: () => openBroker(brokers),
-    ...{ schemaRegistryUrl: undefined, topics, clock, stopping: stopping.signal },
+    ...{ schemaRegistry: undefined, topics, clock, stopping: stopping.signal },
   });
   const { redisUrl: url } = sharedStack('letters-over-http');
   const redis = { url, password: undefined, tlsCaFile: undefined };

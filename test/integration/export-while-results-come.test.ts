@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { JobQueue } from '#consumers/jobs/job-queue.ts';
 import { KINDS } from '#consumers/jobs/kinds.ts';
 import { Schedules } from '#consumers/jobs/schedules.ts';
+import { JobTelemetry } from '#consumers/jobs/telemetry.ts';
 import { JobWorker } from '#consumers/jobs/worker.ts';
 import { allSpecs } from '#infra/topics/create.ts';
 import type { Broker, OutgoingRecord } from '#runtime/broker.ts';
@@ -17,6 +16,7 @@ import { noTracer } from '#runtime/trace.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { runNode } from '#test/fixtures/collected-child.ts';
 import { cocoProblems } from '#test/unit/consumers/export/coco-problems.ts';
 import { detection } from '#test/unit/consumers/subscriber/results.ts';
 import { openBroker } from './inference-process.ts';
@@ -43,20 +43,10 @@ async function scene(label: string) {
     headers: {},
   });
   const folder = mkdtempSync(join(tmpdir(), 'halfsight-export-'));
+  const variables = { KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC_PREFIX: prefix };
   const halfsight = async (...args: readonly string[]) => {
-    const child = spawn(process.execPath, [COMMAND, ...args], {
-      cwd: folder,
-      env: { ...process.env, KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC_PREFIX: prefix },
-    });
-    let output = '';
-    child.stdout.on('data', (data: Buffer) => {
-      output += data.toString();
-    });
-    child.stderr.on('data', (data: Buffer) => {
-      output += data.toString();
-    });
-    const [code] = await once(child, 'close');
-    return { code: code as number, output };
+    const { code, said } = await runNode(COMMAND, args, { variables, cwd: folder });
+    return { code, output: said };
   };
   return { broker, brokers, redisUrl, prefix, topics, record, folder, halfsight };
 }
@@ -123,7 +113,7 @@ describe('jobs that export and report', () => {
     const queue = new JobQueue(place);
     const schedules = new Schedules(place);
     const worker = new JobWorker({
-      ...{ ...place, name: 'test' },
+      ...{ ...place, name: 'test', telemetry: new JobTelemetry([], () => undefined) },
       workshop: {
         ...{ environment: readEnvironment({}), topics, broker, clock: systemClock },
         ...{ logger: silentLogger, tracer: noTracer, mayRun: async () => true },

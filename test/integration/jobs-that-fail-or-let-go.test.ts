@@ -64,7 +64,7 @@ it('an id is that of one order; what is wrong is told, and nothing is added', as
 });
 
 it('a reason that may pass is tried again, another one is told; retry goes on', async () => {
-  const { queue, raw, startWorker, untilIs, add, works } = setUp('fail');
+  const { queue, raw, startWorker, untilIs, add, works, telemetry } = setUp('fail');
   await add('away', () => Promise.reject(new HalfsightError('broker-unavailable', 'no broker.')));
   await add('wrong', () => Promise.reject(new HalfsightError('bundle-missing', 'no bundle.')));
   await add('bug', () => Promise.reject(new TypeError('x is undefined')));
@@ -93,6 +93,11 @@ it('a reason that may pass is tried again, another one is told; retry goes on', 
   }
   await queue.remove('bug');
   expect(await queue.get('bug')).toBeUndefined();
+  expect(telemetry.figures()).toMatchObject([
+    {},
+    { kind: 'walk', 'run-failed': 4, 'run-retrying': 1, 'run-done': 2, running: 0 },
+    { kind: 'unknown', 'run-failed': 1 },
+  ]);
 });
 
 it('a job lets go when it is paused or cancelled, and the next one is taken up', async () => {
@@ -138,7 +143,7 @@ it('a job lets go when it is paused or cancelled, and the next one is taken up',
 });
 
 it('a worker that stops gives its job back, which is no failure', async () => {
-  const { works, startWorker, untilIs, add, queue } = setUp('stop');
+  const { works, startWorker, untilIs, add, queue, telemetry } = setUp('stop');
   await add('long', async (context) => {
     await endless(context);
     // Also where its end goes wrong.
@@ -155,4 +160,5 @@ it('a worker that stops gives its job back, which is no failure', async () => {
   const later = await untilIs('later', 'done');
   const long = defined(await queue.get('long'), 'long');
   expect(long.startedMs, 'it keeps its place').toBeLessThanOrEqual(later.startedMs ?? 0);
+  expect(telemetry.figures()).toMatchObject([{}, { 'run-given-back': 1, 'run-done': 2 }]);
 });

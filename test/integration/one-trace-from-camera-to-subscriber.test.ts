@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TraceStore } from '#consumers/dashboard/traces/trace-store.ts';
+import { waterfall } from '#consumers/dashboard/traces/waterfall.ts';
 import { subscribe } from '#consumers/subscriber/subscribe.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -33,6 +35,7 @@ it('every step of a frame, in four processes, is in one trace', async () => {
   const broker = openBroker(brokers);
   await createTopics(broker, topics);
   const delivered = new Map<string, number>();
+  const arrivals: Arrival[] = [];
   const subscription = await subscribe(
     {
       broker,
@@ -43,8 +46,11 @@ it('every step of a frame, in four processes, is in one trace', async () => {
       clock: systemClock,
       tracer: tracing.tracer,
     },
-    (_, { frameId, traceparent }) => {
-      if (traceparent !== undefined) delivered.set(frameId, (delivered.get(frameId) ?? 0) + 1);
+    ({ captureTimeUs }, { frameId, traceparent, receivedTimeUs }) => {
+      if (traceparent === undefined) return;
+      delivered.set(frameId, (delivered.get(frameId) ?? 0) + 1);
+      const ageUs = receivedTimeUs - captureTimeUs;
+      arrivals.push({ frameId, spanId: traceparent.slice(36, 52), ageUs });
     },
   );
   const inference = startInference(brokers, prefix, sink.variables);
@@ -80,7 +86,31 @@ it('every step of a frame, in four processes, is in one trace', async () => {
   const batches = sink.spans().filter(({ name }) => name === 'batch');
   expect(batches.length).toBeGreaterThanOrEqual(framesWanted);
   for (const { linkedTraceIds, traceId } of batches) expect(linkedTraceIds).not.toContain(traceId);
+
+  const store = new TraceStore();
+  for (const request of sink.requests()) expect(store.add(request)).toEqual({ rejected: 0 });
+  expect(arrivals.length).toBeGreaterThanOrEqual(framesWanted * TASKS.length);
+  for (const arrival of arrivals) expectToAddUp(store, arrival);
 });
+
+/** A result as the handler had it. */
+interface Arrival {
+  readonly frameId: string;
+  /** Of its `deliver` span. */
+  readonly spanId: string;
+  readonly ageUs: number;
+}
+
+/** What the picture of a trace says of a frame's age is what its subscriber has seen. */
+function expectToAddUp(store: TraceStore, { frameId, spanId, ageUs }: Arrival): void {
+  const picture = waterfall(store.traceOfFrame(frameId) ?? [], spanId);
+  const path = defined(picture, `the trace of ${frameId}`).path;
+  const shown = path.map(({ name, durationUs }) => `${name} ${durationUs}`).join(', ');
+  expect(path.at(-1)?.spanId, shown).toBe(spanId);
+  const sumOf = (some: typeof path) => some.reduce((sum, { durationUs }) => sum + durationUs, 0);
+  const explained = path.slice(0, -1).filter(({ kind }) => kind !== 'gap');
+  expect(Math.abs(sumOf(explained) - ageUs), `${ageUs}: ${shown}`).toBeLessThan(0.05 * ageUs);
+}
 
 const isDelivery = ({ name }: ReceivedSpan) => name.startsWith('deliver');
 
@@ -90,8 +120,8 @@ function expectOneTrace(spans: readonly ReceivedSpan[]): void {
     expect(named(name), `${name} in ${spans.map((span) => span.name).join(', ')}`).toHaveLength(1);
     return defined(named(name)[0], name);
   };
-  const steps = ['capture', 'encode', `send ${topics.frames.name}`, 'fetch', 'parse', 'batch'];
-  const chain = [...steps, 'publish'].map(one);
+  const atCamera = ['capture', 'await encoder', 'encode', `send ${topics.frames.name}`];
+  const chain = [...atCamera, 'fetch', 'parse', 'batch', 'publish'].map(one);
   for (const [index, span] of chain.entries()) {
     const parent = chain[index - 1];
     expect(span.parentSpanId, span.name).toBe(parent?.spanId);
@@ -102,6 +132,9 @@ function expectOneTrace(spans: readonly ReceivedSpan[]): void {
   for (const step of ['decode', 'body', ...TASKS.map((task) => `head ${task}`)]) {
     expect(one(step).parentSpanId).toBe(batch.spanId);
   }
+  const commit = one('commit');
+  expect(commit.parentSpanId).toBe(one('publish').spanId);
+  expect(commit.startTimeNs).toBe(one('publish').endTimeNs);
   const deliveries = spans.filter(isDelivery);
   expect(deliveries).toHaveLength(TASKS.length);
   for (const { parentSpanId } of deliveries) expect(parentSpanId).toBe(one('publish').spanId);

@@ -3,6 +3,7 @@ import type { Job, JobStatus } from '#consumers/jobs/job.ts';
 import { JobQueue } from '#consumers/jobs/job-queue.ts';
 import type { Fields, JobContext, JobKind, JobNews } from '#consumers/jobs/kind.ts';
 import { QueueConnection } from '#consumers/jobs/queue-connection.ts';
+import { JobTelemetry } from '#consumers/jobs/telemetry.ts';
 import { JobWorker } from '#consumers/jobs/worker.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -60,11 +61,12 @@ export function walkingJobs(redisUrl: string, prefix: string, workerUrl = redisU
   const time = new VirtualClock();
   const random = seededRandom(1);
   const broker = connectTo(new Cluster(time, random), new Host('worker', time), random);
+  const telemetry = new JobTelemetry(['walk'], () => undefined);
   return {
-    ...{ queue, raw, works, started, said },
+    ...{ queue, raw, works, started, said, telemetry },
     startWorker(name: string): JobWorker {
       const worker = new JobWorker({
-        ...{ ...placeAt(workerUrl), kinds, name },
+        ...{ ...placeAt(workerUrl), kinds, name, telemetry },
         workshop: {
           ...{ environment: readEnvironment({}), topics: topicTable({ prefix }), broker, clock },
           logger: createLogger({ level: 'info', format: 'text', write }),

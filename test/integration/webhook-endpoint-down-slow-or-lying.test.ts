@@ -15,6 +15,7 @@ import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { type Environment, readEnvironment } from '#runtime/settings.ts';
+import { noTracer } from '#runtime/trace.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult } from '#schemas/result.ts';
 import { topicTable, webhookGroups } from '#schemas/topics.ts';
@@ -63,7 +64,7 @@ async function scene(label: string, keys: Readonly<Record<string, string>>) {
     const worker = new WebhookWorker({
       ...{ hooks, prefix, topics, framing: FRAMING, redis: settings },
       ...{ broker: openBroker(brokers), clock: systemClock, logger: silentLogger },
-      random: seededRandom(1),
+      ...{ random: seededRandom(1), tracer: noTracer },
       onFailed: (error) => {
         throw error;
       },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 /** Reads the debug exporter's log: how many traces hold every step of a frame? Exit 1 if none. */
 const STEPS = [
   'capture',
+  'await encoder',
   'encode',
   'send halfsight.camera.frame.v1',
   'fetch',
@@ -14,6 +15,7 @@ const STEPS = [
   'head detection',
   'head segmentation',
   'publish',
+  'commit',
 ];
 
 const log = readFileSync(process.argv[2] ?? 'log', 'utf8');

@@ -110,6 +110,10 @@ export class Fleet {
       within(host.name, 'decoded frames', figure('frames-parsed-waiting'), decoded);
       const batches = LIMITS.batchesInEngineMax;
       within(host.name, 'batches in the engine', figure('batches-in-engine'), batches);
+      const ends = ['frames-committed', 'frames-already-committed', 'frames-let-go'];
+      const told = [...ends, 'records-in-flight'].reduce((sum, name) => sum + figure(name), 0);
+      const fetched = figure('frames-fetched');
+      if (told !== fetched) violate('mistake', `${host.name} fetched ${fetched}, tells ${told}`);
     }
   }
 

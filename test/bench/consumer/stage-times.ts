@@ -90,7 +90,7 @@ export interface Breakdown {
   readonly commitUs: number;
 }
 
-/** Of the spans `fetch`, `parse`, `batch` (which includes the engine) and `publish`. */
+/** Of the spans `fetch`, `parse`, `batch` (which includes the engine), `publish` and `commit`. */
 export function breakdownOf(times: StageTimes): Breakdown {
   const of = (stage: string) => times.medianUs(stage) ?? Number.NaN;
   return {
@@ -99,6 +99,6 @@ export function breakdownOf(times: StageTimes): Breakdown {
     batchUs: of('batch') - of('engine'),
     decodeUs: of('decode'),
     engineUs: of('engine'),
-    commitUs: of('publish'),
+    commitUs: of('publish') + of('commit'),
   };
 }

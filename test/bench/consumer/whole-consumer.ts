@@ -88,15 +88,17 @@ export async function runWholeConsumer(
     await consumer.drain();
     const { telemetry } = consumer;
     const counts = telemetry.snapshot();
+    const batchesByReason = Object.fromEntries(
+      Object.entries(counts).filter(([name]) => name.startsWith('batch-closed-')),
+    );
+    const batches = Object.values(batchesByReason).reduce((sum, count) => sum + count, 0);
     return {
       framesPerSecond: rateWithin(telemetry.timesMs(`results-${last}`), WARM_SHARE, 1),
       findings,
       cost,
       framesPerCommit: settings.frames / (counts.transactions ?? 1),
-      framesPerBatch: settings.frames / telemetry.timesMs('batch-frames').length,
-      batchesByReason: Object.fromEntries(
-        Object.entries(counts).filter(([name]) => name.startsWith('batch-closed-')),
-      ),
+      framesPerBatch: settings.frames / batches,
+      batchesByReason,
       writtenPerSecond,
       breakdown: isTraced ? breakdownOf(times) : undefined,
     };

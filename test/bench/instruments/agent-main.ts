@@ -4,7 +4,7 @@ import { CameraBook } from '#producers/camera/camera-book.ts';
 import { captureCamera, type Frame, wallClockEpochs } from '#producers/camera/capture.ts';
 import { Encoder, type OpenEncodeWorker } from '#producers/camera/encode.ts';
 import { encodeThreads } from '#producers/camera/encode-thread.ts';
-import { Sampler } from '#producers/camera/frame-trace.ts';
+import { DropSpans, Sampler } from '#producers/camera/frame-trace.ts';
 import { beginJourney } from '#producers/camera/journey.ts';
 import { connect, type Link } from '#producers/camera/link.ts';
 import { Pipeline } from '#producers/camera/pipeline.ts';
@@ -18,26 +18,25 @@ import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { seededRandom } from '#runtime/random.ts';
-import { noTracer } from '#runtime/trace.ts';
+import type { Tracer } from '#runtime/trace.ts';
 import { encodeCameraStatus } from '#schemas/camera-status.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
 import type { AgentFigures, AgentSettings, AgentStage } from './agent-protocol.ts';
 import { openBroker } from './bench-topics.ts';
 import { serveParent } from './child.ts';
 import { costNow, holdingNow } from './cost.ts';
+import { serveMetrics, startTracer } from './observed.ts';
 import type { SourceFigures, SourceThreadOptions } from './source-worker.ts';
 
 /** The camera agent: what producers/camera/main.ts makes of its parts, on pictures drawn before. */
 const STUB_WORKER = new URL('./stub-encode-worker.ts', import.meta.url);
 const SOURCE_WORKER = new URL('./source-worker.ts', import.meta.url);
-/** Only its costs are looked at, and tracing is not what is measured. */
-const NEVER_SAMPLED = new Sampler(0, 1);
-
 serveParent(async (settings: AgentSettings) => {
   const agent = await openAgent(settings);
   return {
     start: () => agent.pipeline.start(),
     figures: agent.figures,
+    metrics: () => serveMetrics([agent.metrics], settings.observed),
     stop: async () => {
       await agent.pipeline.drain();
       return agent.figures();
@@ -63,13 +62,14 @@ async function openAgent(settings: AgentSettings) {
   const bundle = await loadBundle(bundleDirectory);
   const topics = topicTable({ prefix });
   const link = await connect(openBroker(brokers, prefix), topics, {
-    schemaRegistryUrl: undefined,
+    schemaRegistry: undefined,
     canStartWithout: false,
     stopping: new AbortController().signal,
     ...{ clock, logger },
   });
   const cameras = Array.from({ length: cameraCount }, (_, index) => `camera-${index}`);
-  const parts = { settings, bundle, topics, cameras, link: defined(link, 'the broker') };
+  const tracer = await startTracer('halfsight-camera', settings.observed);
+  const parts = { settings, bundle, topics, cameras, link: defined(link, 'the broker'), tracer };
   return assemble(parts);
 }
 
@@ -79,10 +79,11 @@ interface Parts {
   readonly topics: TopicTable;
   readonly cameras: readonly string[];
   readonly link: Link;
+  readonly tracer: Tracer;
 }
 
 function assemble(parts: Parts) {
-  const { settings, bundle, topics, cameras, link } = parts;
+  const { settings, bundle, topics, cameras, link, tracer } = parts;
   const { name, version, input, defaultRatePoint } = bundle.manifest;
   const [clock, logger] = [systemClock, silentLogger];
   const books = new Map(cameras.map((id) => [id, new CameraBook(id)]));
@@ -91,8 +92,9 @@ function assemble(parts: Parts) {
     books,
     ratePoints: new Map(cameras.map((id) => [id, defaultRatePoint])),
     ownsNow: () => true,
-    sampler: NEVER_SAMPLED,
-    tracer: noTracer,
+    sampler: new Sampler(settings.traceSampleRatio ?? 0, 1),
+    drops: new DropSpans(tracer, clock),
+    tracer,
     topic: topics.frames.name,
   };
   const record = {
@@ -148,7 +150,7 @@ function assemble(parts: Parts) {
     const stagesUs = { ...stages.us };
     return { cost: costNow(), ...counts, ...totals, sourceUs, lateMs, stagesUs, holding };
   };
-  return { pipeline, figures };
+  return { pipeline, figures, metrics: telemetry.metrics };
 }
 
 function openWorkerOf({ encoder, bundleDirectory }: AgentSettings): OpenEncodeWorker {

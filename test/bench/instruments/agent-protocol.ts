@@ -1,4 +1,5 @@
 import type { Cost, Holding } from './cost.ts';
+import type { Observed } from './observed.ts';
 
 export interface AgentSettings {
   readonly brokers: readonly string[];
@@ -17,6 +18,10 @@ export interface AgentSettings {
   readonly pictures: readonly Uint8Array[];
   /** A file that all cameras play in place of the pictures. */
   readonly video?: string;
+  /** Undefined: nobody looks. */
+  readonly observed?: Observed;
+  /** Share of the frames that are traced; undefined: none. */
+  readonly traceSampleRatio?: number;
 }
 
 /** Totals since the agent started. */

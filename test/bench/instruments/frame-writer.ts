@@ -24,12 +24,14 @@ export function evenCameras(partitionCount: number, perPartition: number): strin
 const RECORDS_PER_SEND = 200;
 const EPOCH = 1_700_000_000_000;
 
+type Headers = Readonly<Record<string, string>>;
+
 export interface FrameWriterOptions {
   readonly topic: string;
   readonly cameras: readonly string[];
   readonly frames: FrameMaker;
   /** Beside the frame's id. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Headers | ((written: number) => Headers);
   /** At once, when it writes as fast as it can; those of one partition must fit in a message. */
   readonly recordsPerSend?: number;
 }
@@ -92,10 +94,11 @@ export class FrameWriter {
       epoch: EPOCH,
       sequence: Math.floor(this.#written / cameras.length),
     };
+    const more = typeof headers === 'function' ? headers(this.#written) : headers;
     this.#written++;
     const id = frameId(identity);
     const value = frames.record(identity, systemClock.nowUs());
     this.sentMs.set(id, systemClock.monotonicMs());
-    return { topic, key: cameraId, value, headers: { 'frame-id': id, ...headers } };
+    return { topic, key: cameraId, value, headers: { 'frame-id': id, ...more } };
   }
 }

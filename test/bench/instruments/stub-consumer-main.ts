@@ -6,6 +6,7 @@ import { openBroker } from './bench-topics.ts';
 import { serveParent } from './child.ts';
 import { costNow, holdingNow } from './cost.ts';
 import { InProcessConsumer } from './in-process-consumer.ts';
+import { serveMetrics, startTracer } from './observed.ts';
 import type { StubConsumerFigures, StubConsumerSettings } from './stub-consumer-protocol.ts';
 import { stubEngine } from './stub-engine.ts';
 
@@ -21,8 +22,10 @@ serveParent(async (settings: StubConsumerSettings) => {
     framing: singleObjectFraming(),
     batchFramesMax,
     spawnEngine: stubEngine(settings.engine),
+    tracer: await startTracer('halfsight-inference', settings.observed),
   });
   const { telemetry } = consumer;
+  const metricsAddress = await serveMetrics([telemetry], settings.observed);
   const gauge = (name: string) => telemetry.snapshot()[name] ?? 0;
   let bytesInFlightMax = 0;
   if (settings.engine.kind === 'stall') {
@@ -40,5 +43,5 @@ serveParent(async (settings: StubConsumerSettings) => {
     cost: costNow(),
     holding: holdingNow(),
   });
-  return { start: () => consumer.start(), figures };
+  return { start: () => consumer.start(), figures, metrics: () => metricsAddress };
 });

@@ -1,4 +1,5 @@
 import type { Cost, Holding } from './cost.ts';
+import type { Observed } from './observed.ts';
 import type { StubEngine } from './stub-engine.ts';
 
 export interface StubConsumerSettings {
@@ -8,6 +9,8 @@ export interface StubConsumerSettings {
   readonly bundleDirectory: string;
   readonly batchFramesMax: number;
   readonly engine: StubEngine;
+  /** Undefined: nobody looks. */
+  readonly observed?: Observed;
 }
 
 export interface StubConsumerFigures {

@@ -21,6 +21,11 @@ export class StubConsumer {
     return this.#child.ask('figures');
   }
 
+  /** host:port where they can be read; empty: nowhere. */
+  metrics(): Promise<string> {
+    return this.#child.ask('metrics');
+  }
+
   /** Not drained: whatever is under way is nobody's loss here. */
   end(): Promise<void> {
     return this.#child.end();

@@ -12,6 +12,7 @@ import type { Cluster } from './cluster.ts';
 import { FakeConsumer } from './fake-consumer.ts';
 import { FakeProducer } from './fake-producer.ts';
 import { FakeTransactor } from './fake-transactor.ts';
+import type { LogSlice } from './partition-log.ts';
 
 /** Small, so that what one fetch returns ends in the middle of something. */
 export const RECORDS_PER_FETCH_MAX = 40;
@@ -41,6 +42,12 @@ export function connectTo(cluster: Cluster, host: Host, random: Random): Broker 
         });
         return new Map(committed);
       }),
+    fetch: ({ topic, partition, offset, bytesMax }) =>
+      call(() => {
+        const log = cluster.partition(topic, partition);
+        const slice = log.read(offset, RECORDS_PER_FETCH_MAX, true);
+        return within(slice, bytesMax);
+      }),
     openProducer: async (): Promise<Producer> => {
       await call(() => undefined);
       return opened(new FakeProducer(cluster, host, random.fork(`producer ${open.size}`)));
@@ -57,4 +64,17 @@ export function connectTo(cluster: Cluster, host: Host, random: Random): Broker 
       await Promise.all([...open].map((one) => one.close()));
     },
   };
+}
+
+/** At least one record, where there is one. */
+function within({ records, nextOffset }: LogSlice, bytesMax: number): LogSlice {
+  let bytes = 0;
+  const end = records.findIndex(({ value }, index) => {
+    bytes += value?.length ?? 0;
+    return bytes > bytesMax && index > 0;
+  });
+  const behind = records[end]?.offset;
+  return behind === undefined
+    ? { records, nextOffset }
+    : { records: records.slice(0, end), nextOffset: behind };
 }

@@ -20,7 +20,8 @@ describe('the breakdown of a consumer', () => {
       tracer.start('parse', { startTimeUs: 0 }).end(300);
       times.add('decode', 700);
       tracer.start('batch', { startTimeUs: 0 }).end(20_000 + shift);
-      tracer.start('publish', { startTimeUs: 0 }).end(9_000);
+      tracer.start('publish', { startTimeUs: 0 }).end(7_000);
+      tracer.start('commit', { startTimeUs: 0 }).end(2_000);
       times.add('engine', 15_000);
     }
     expect(breakdownOf(times)).toEqual({

@@ -24,6 +24,26 @@ describe('readEnvironment', () => {
     expect(environment.tracingEnabled).toBe(false);
   });
 
+  it('sends metrics where OpenTelemetry is told to, and not for the sake of traces', () => {
+    const read = (variables: Record<string, string>) => readEnvironment(variables).metricsExport;
+    expect(read({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' })).toBeUndefined();
+    expect(read({ OTEL_METRICS_EXPORTER: 'none' })).toBeUndefined();
+    expect(read({ OTEL_METRICS_EXPORTER: 'otlp' })).toEqual({
+      protocol: 'http/protobuf',
+      intervalMs: 60_000,
+    });
+    const named = {
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://collector:4318/v1/metrics',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      OTEL_METRIC_EXPORT_INTERVAL: '5000',
+    };
+    expect(read(named)).toEqual({ protocol: 'grpc', intervalMs: 5_000 });
+    expect(read({ ...named, OTEL_METRICS_EXPORTER: 'console' })).toBeUndefined();
+    expect(read({ ...named, OTEL_SDK_DISABLED: 'true' })).toBeUndefined();
+    const wrong = { ...named, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: 'udp' };
+    expect(failure(wrong).message).toContain('OTEL_EXPORTER_OTLP_METRICS_PROTOCOL');
+  });
+
   it('treats an empty variable as unset', () => {
     expect(readEnvironment({ KAFKA_BROKERS: ' ' }).kafkaBrokers).toBeUndefined();
   });
@@ -104,10 +124,25 @@ describe('readEnvironment', () => {
   it('puts the password of the schema registry where its user stands', () => {
     const registry = { SCHEMA_REGISTRY_URL: 'https://reader@registry:8081/path' };
     const password = { SCHEMA_REGISTRY_PASSWORD: 'p@ss%:/' };
-    const { schemaRegistryUrl } = readEnvironment({ ...registry, ...password });
-    expect(schemaRegistryUrl).toBe('https://reader:p%40ss%25%3A%2F@registry:8081/path');
+    const { schemaRegistry } = readEnvironment({ ...registry, ...password });
+    expect(schemaRegistry?.url).toBe('https://reader:p%40ss%25%3A%2F@registry:8081/path');
     const nameless = { SCHEMA_REGISTRY_URL: 'https://registry:8081', ...password };
     expect(failure(nameless).message).toContain('needs a user');
+  });
+
+  it('takes a token and a CA for the schema registry, where they make sense', () => {
+    const token = { SCHEMA_REGISTRY_TOKEN: 't0ken' };
+    const named = { ...token, SCHEMA_REGISTRY_URL: 'https://registry:8081' };
+    expect(readEnvironment(named).schemaRegistry?.token).toBe('t0ken');
+    const twice = { ...token, SCHEMA_REGISTRY_URL: 'https://reader@registry:8081' };
+    expect(failure(twice).message).toContain('keep one');
+    const file = join(mkdtempSync(join(tmpdir(), 'halfsight-')), 'ca.pem');
+    const ca = { SCHEMA_REGISTRY_TLS_CA_FILE: file };
+    expect(failure({ ...named, ...ca }).message).toContain('cannot be read');
+    writeFileSync(file, 'a certificate');
+    expect(readEnvironment({ ...named, ...ca }).schemaRegistry?.tlsCa).toBe('a certificate');
+    const plain = { SCHEMA_REGISTRY_URL: 'http://registry:8081', ...ca };
+    expect(failure(plain).message).toContain('is not https://');
   });
 
   it('looks up what a config file refers to, also in the file that NAME_FILE names', () => {

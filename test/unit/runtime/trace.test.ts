@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { context, propagation, trace } from '@opentelemetry/api';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { noTracer, startTracing, type Tracing, traceparentOf } from '#runtime/trace.ts';
 import { type OtlpSink, startOtlpSink } from '#test/fixtures/otlp-sink.ts';
 
@@ -13,28 +14,44 @@ describe('traceparentOf', () => {
     expect(traceparentOf(headers('00-short-01'))).toBeUndefined();
     expect(traceparentOf({})).toBeUndefined();
   });
+
+  it('takes nothing that only looks like one', () => {
+    for (const forged of [
+      SAMPLED.replace('0af7', '"} \n'),
+      SAMPLED.replace('0af7', '0AF7'),
+      SAMPLED.replace(/^00/, 'ff'),
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
+    ]) {
+      expect(forged).toHaveLength(55);
+      expect(traceparentOf(headers(forged))).toBeUndefined();
+    }
+  });
 });
 
 describe('tracing', () => {
   let sink: OtlpSink;
   let tracing: Tracing;
-  const before = { ...process.env };
 
   beforeAll(async () => {
     sink = await startOtlpSink();
-    Object.assign(process.env, sink.variables);
+    for (const [name, value] of Object.entries(sink.variables)) vi.stubEnv(name, value);
     tracing = await startTracing('halfsight-test', { tracingEnabled: true });
   });
 
   afterAll(async () => {
-    process.env = before;
+    vi.unstubAllEnvs();
+    // What the SDK set for the whole process, in which other files are tested after this one.
+    for (const api of [trace, propagation, context]) api.disable();
     await sink.close();
   });
 
   it('loads nothing and does nothing when it is off', async () => {
     const off = await startTracing('halfsight-test', { tracingEnabled: false });
     expect(off.tracer).toBe(noTracer);
-    expect(off.tracer.start('capture', { root: true }).sampled).toBe(false);
+    expect(off.tracer.start('capture', { root: true }).traceparent()).toBeUndefined();
+    const handedOn = off.tracer.start('parse', { parent: SAMPLED });
+    expect([handedOn.sampled, handedOn.traceparent()]).toEqual([false, SAMPLED]);
   });
 
   it('continues a trace from its header, links batches, and keeps given times', async () => {
@@ -62,5 +79,19 @@ describe('tracing', () => {
     const span = tracing.tracer.start('decode', { parent: undefined });
     expect(span.sampled).toBe(false);
     expect(span.traceparent()).toBeUndefined();
+  });
+});
+
+describe('tracing without anybody who takes the spans', () => {
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    for (const api of [trace, propagation, context]) api.disable();
+  });
+
+  it('stops all the same', async () => {
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', 'http://127.0.0.1:1');
+    const { tracer, stop } = await startTracing('halfsight-test', { tracingEnabled: true });
+    tracer.start('capture', { root: true }).end();
+    await stop();
   });
 });

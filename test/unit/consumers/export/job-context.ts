@@ -14,6 +14,7 @@ export function jobContext(
     stopping: new AbortController().signal,
     progress: () => undefined,
     mayRun: async () => true,
+    throttled: () => undefined,
     environment: readEnvironment({}),
     logger: silentLogger,
     tracer: noTracer,

@@ -5,6 +5,7 @@ import type { Bundle } from '#models/bundle.ts';
 import type { IncomingRecord } from '#runtime/broker.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { noTracer } from '#runtime/trace.ts';
 import { decodeDeadLetter } from '#schemas/dead-letter.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { FRAME_TOPIC, record } from './fakes.ts';
@@ -26,6 +27,7 @@ function bury(changes: Partial<IncomingRecord>, error: unknown = truncated) {
     consumer: 'group-1',
     bundle,
     nowUs: () => 1_700_000_000_000_001,
+    tracer: noTracer,
   });
   const [out] = outcome.records;
   return { outcome, out, letter: decodeDeadLetter(out?.value ?? null, framing) };

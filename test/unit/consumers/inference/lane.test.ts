@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FrameMemory } from '#consumers/inference/dedupe.ts';
 import type { Delivery, Outcome } from '#consumers/inference/delivery.ts';
 import type { Lane } from '#consumers/inference/lane.ts';
+import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { defined } from '#runtime/assert.ts';
 import { newLane, record } from './fakes.ts';
 
@@ -79,5 +80,22 @@ describe('a frame that was redriven from the dead letters', () => {
       expect(take(header).redrives, header).toBe(0);
     }
     expect(take('12:345 6').redrives).toBe(6);
+  });
+});
+
+describe('the age of a frame at its commit', () => {
+  it('is never less than nothing, whatever the clock of its camera says', () => {
+    const telemetry = new Telemetry();
+    const lane = newLane({ telemetry, nowUs: () => 5_000_000 });
+    lane.open(undefined, undefined);
+    lane.push([record(0), record(1)]);
+    for (const captureTimeUs of [4_500_000, 9_000_000]) {
+      const frame = { captureTimeUs, traceparent: undefined };
+      const outcome: Outcome = { kind: 'results', records: [], counters: [], frame };
+      defined(lane.next(), 'a delivery').settle(outcome);
+    }
+    lane.commit(2);
+    const ages = telemetry.families().find(({ name }) => name.endsWith('_frame_age_seconds'));
+    expect(ages).toMatchObject({ distributions: [{ count: 2, sum: 0.5 }] });
   });
 });

@@ -5,7 +5,7 @@ import { silentLogger } from '#runtime/log.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
 
 /** Takes as often as it may; `taken` has the time of each. */
-function setUp(options: Pick<PaceOptions, 'framesPerSecondMax' | 'mayRun'>, count = 1_000) {
+function setUp(options: Omit<PaceOptions, 'clock' | 'logger'>, count = 1_000) {
   const clock = new ManualClock();
   const pace = new Pace({ ...options, clock, logger: silentLogger });
   const taken: number[] = [];
@@ -98,6 +98,26 @@ describe('mayRun', () => {
     await clock.advance(LIMITS.backfillGateIntervalMs);
     expect(taken).toHaveLength(10);
   });
+});
+
+it('says how long it was held back, and by what', async () => {
+  const heldMs = { 'live-lag': 0, rate: 0 };
+  const answers = [false, false, true];
+  const { clock, taken } = setUp({
+    framesPerSecondMax: 10,
+    mayRun: async () => answers.shift() ?? true,
+    onThrottled: (why, ms) => {
+      heldMs[why] += ms;
+    },
+  });
+  await clock.advance(2 * LIMITS.backfillGateIntervalMs);
+  expect(heldMs).toEqual({ 'live-lag': 2 * LIMITS.backfillGateIntervalMs, rate: 0 });
+  await clock.advance(3_000);
+  expect(taken.length).toBeGreaterThan(29);
+  expect(heldMs['live-lag']).toBe(2 * LIMITS.backfillGateIntervalMs);
+  // All of the time, but for what may come at once.
+  expect(heldMs.rate).toBeGreaterThan(3_000 - LIMITS.backfillBurstMs - 100);
+  expect(heldMs.rate).toBeLessThanOrEqual(3_000);
 });
 
 it.each([

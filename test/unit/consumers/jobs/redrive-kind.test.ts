@@ -43,6 +43,7 @@ async function setUp() {
       ...{ environment: readEnvironment({}), logger: silentLogger, tracer: noTracer },
       ...{ stopping: new AbortController().signal, progress: () => undefined },
       mayRun: async () => true,
+      throttled: () => undefined,
       ...changes,
     };
     const outcome = REDRIVE.run(readOrder(REDRIVE, order, context.addedMs), context);

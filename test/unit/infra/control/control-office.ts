@@ -8,8 +8,8 @@ import { KINDS } from '#consumers/jobs/kinds.ts';
 import { type App, PROBLEM_JSON, type PROBLEMS } from '#infra/control/app.ts';
 import { buildServer, type ControlOptions } from '#infra/control/server.ts';
 import { Telemetry } from '#infra/control/telemetry.ts';
-import { type Client, readClients } from '#infra/control/tokens.ts';
 import type { Registry } from '#producers/fleet/registry.ts';
+import { type AccessToken, readTokens } from '#runtime/access-tokens.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { createLogger } from '#runtime/log.ts';
 import { seededRandom } from '#runtime/random.ts';
@@ -20,7 +20,10 @@ import { RegistryServer } from '#test/simulation/registry/registry-server.ts';
 import { VirtualClock } from '#test/simulation/virtual-clock.ts';
 
 const TOKEN = 'a-token-that-is-long-enough';
-export const CLIENTS: readonly Client[] = readClients(`# who may\nmaria:${TOKEN}\n`);
+export const CLIENTS: readonly AccessToken[] = readTokens(
+  `# who may\nmaria:${TOKEN}\n`,
+  'HALFSIGHT_CONTROL_TOKEN',
+);
 export const BEARER = { authorization: `Bearer ${TOKEN}` };
 
 FormatRegistry.Set('date-time', (text) => !Number.isNaN(Date.parse(text)));

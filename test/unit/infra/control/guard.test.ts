@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HEALTH_PATHS } from '#runtime/health-server.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { wanted } from '#test/contract/registry.ts';
 import { BEARER, withOffice } from './control-office.ts';
@@ -26,10 +27,16 @@ describe('tokens', () => {
 
   it('are not asked for by probes', () =>
     withOffice(async (office) => {
-      for (const url of ['/live', '/ready']) {
+      for (const [url, what] of Object.entries(HEALTH_PATHS)) {
+        if (what === 'metrics') continue;
         const { status, body } = await office.send({ method: 'GET', url });
-        expect([status, body]).toEqual([200, { status: 'ok' }]);
+        expect([status, body], url).toEqual([200, { status: 'ok' }]);
       }
+    }));
+
+  it('show figures to nobody: those have a listener of their own', () =>
+    withOffice(async (office) => {
+      expect((await office.ask('GET', '/metrics')).status).toBe(404);
     }));
 
   it('may be none, for programs of this machine and not for pages in its browser', () =>

@@ -1,5 +1,6 @@
 import fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
+import { HEALTH_PATHS } from '#runtime/health-server.ts';
 import { withOffice } from './control-office.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -84,7 +85,8 @@ describe('GET /openapi.json', () => {
         .toSorted();
       expect(described).toEqual(
         [
-          ...['GET /live', 'GET /ready', 'GET /openapi.json', 'GET /v1/fleet', 'GET /v1/agents'],
+          ...['GET /live', 'GET /healthz', 'GET /v2/health/live', 'GET /ready', 'GET /startup'],
+          ...['GET /v2/health/ready', 'GET /openapi.json', 'GET /v1/fleet', 'GET /v1/agents'],
           ...['GET /v1/cameras', 'GET /v1/cameras/{id}', 'PUT /v1/cameras/{id}'],
           ...['PATCH /v1/cameras/{id}', 'DELETE /v1/cameras/{id}'],
           ...['GET /v1/cameras/{id}/status', 'POST /v1/cameras/{id}/drain'],
@@ -122,7 +124,7 @@ describe('GET /openapi.json', () => {
         const media = method === 'patch' ? 'application/merge-patch+json' : 'application/json';
         const bodies = Object.keys(requestBody?.content ?? {});
         expect(bodies).toEqual(requestBody === undefined ? [] : [media]);
-        const isOpen = ['/live', '/ready'].includes(path);
+        const isOpen = Object.hasOwn(HEALTH_PATHS, path);
         expect(operation.security, where).toEqual(isOpen ? [] : undefined);
       }
       expect(document.security).toEqual([{ token: [] }]);

@@ -135,7 +135,11 @@ describe('npx halfsight cameras', () => {
       await office.type('set', 'gate', '--heads', 'detection');
       await office.type('set', 'gate', '--fps', '9');
       expect(await registry.get('gate')).toMatchObject({ heads: ['detection'] });
-      await office.type('set', 'gate', '--heads', 'all');
+      await office.type('set', 'gate', '--heads', 'all', '--trace-ratio', '0.5');
+      expect(await registry.get('gate')).toMatchObject({ traceSampleRatio: 0.5 });
+      expect(await office.type('show', 'gate')).toMatch(/^traced +50 % of its frames$/m);
+      await office.type('set', 'gate', '--trace-ratio', 'default');
+      expect(await registry.get('gate')).not.toHaveProperty('traceSampleRatio');
       expect(await registry.get('gate')).not.toHaveProperty('heads');
       expect(await office.type('show', 'gate')).toMatch(/^heads +all$/m);
       await office.type('add', 'yard', '--source', 'a.mp4', '--heads', 'all');
@@ -242,6 +246,10 @@ describe('npx halfsight cameras', () => {
     [['add', 'a b', '--source', 'a.mp4'], 'camera "a b": id must be 1 to 64 letters'],
     [['set', 'gate'], 'say what to change.'],
     [['set', 'gate', '--fps', 'fast'], '--fps must be a number from 0.1 to 60, but is "fast".'],
+    [
+      ['set', 'gate', '--trace-ratio', '2'],
+      '--trace-ratio must be a number from 0 to 1, but is "2".',
+    ],
     [['set', 'gate', '--heads', ''], '--heads must be "all" or NAME,NAME, but is "".'],
     [['set', 'gate', '--heads', 'a,,b'], '--heads must be "all" or NAME,NAME, but is "a,,b".'],
     [['set', 'gate', '--label', 'north'], '--label must be KEY=VALUE, but is "north".'],

@@ -158,7 +158,7 @@ export class AgentOnTrial {
       profile: { agentId, camerasMax: 20, framesPerSecondMax: 1_000 },
       registry: this.link.open(host),
       hooks: new FleetCameras({
-        ...{ books, rate, cameras: this.cameras, stages: [encoder, publisher] },
+        ...{ books, rate, sampler, cameras: this.cameras, stages: [encoder, publisher] },
         ...{ status, telemetry: this.telemetry, clock },
         read: (camera) => readRegisteredCamera(camera, reader),
       }),

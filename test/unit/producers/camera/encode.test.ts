@@ -83,9 +83,10 @@ async function finishOne(worker: FakeWorker | undefined): Promise<void> {
 
 describe('Encoder', () => {
   it('keeps only the newest waiting frame of a camera and counts the replaced ones', async () => {
-    const { workers, encoded, journeys, submit } = await setUp(1);
+    const { workers, encoded, journeys, encoder, submit } = await setUp(1);
     for (let index = 0; index < 5; index++) submit('a');
     expect(journeys.account('a').dropped).toEqual({ 'encoder-busy': 3 });
+    expect(encoder.queueState(7)).toEqual({ length: 1, max: 7, in: 5, dropped: 3 });
     await finishOne(workers[0]);
     await finishOne(workers[0]);
     expect(encoded).toEqual(['a:0', 'a:4']);
@@ -193,6 +194,7 @@ describe('Encoder', () => {
     await finishOne(workers[0]);
     await clock.advance(LIMITS.encodeDrainTimeoutMs);
     expect(journeys.account('c').dropped).toEqual({ shutdown: 1 });
+    expect(encoder.queueState(3)).toMatchObject({ length: 0, in: 3, dropped: 1 });
     expect(isDrained, 'a running frame is always awaited').toBe(false);
     await finishOne(workers[0]);
     await drained;

@@ -220,7 +220,14 @@ describe('Publisher while the broker is away', () => {
       expect(publisher.report().bytes).toBeLessThanOrEqual(LIMITS.publishBacklogBytesMax);
     }
     expect(journeys.account('modest').dropped).toEqual({});
-    expect(journeys.account('greedy').dropped['publish-backlog']).toBeGreaterThanOrEqual(20);
+    const dropped = journeys.account('greedy').dropped['publish-backlog'] ?? 0;
+    expect(dropped).toBeGreaterThanOrEqual(20);
+    const counts = ['greedy', 'modest'].map((id) => journeys.account(id).counts());
+    const [captured, inFlight] = [
+      counts.reduce((sum, one) => sum + one.captured, 0),
+      counts.reduce((sum, one) => sum + one.inFlight, 0),
+    ];
+    expect(publisher.queueState()).toMatchObject({ in: captured, length: inFlight, dropped });
     const drained = publisher.drain();
     while (producer.isSending) {
       producer.acknowledge();

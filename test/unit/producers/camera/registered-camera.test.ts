@@ -39,6 +39,7 @@ it('is read as the same camera in a file is', () => {
       ratePoint: undefined,
       rate: undefined,
       heads: undefined,
+      traceSampleRatio: undefined,
       enabled: true,
     },
     heads: null,

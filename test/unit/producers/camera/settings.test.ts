@@ -93,6 +93,15 @@ describe('camera agent settings', () => {
     ]);
   });
 
+  it('reads the share of its frames that a camera wants traced', () => {
+    const ratio = (text: string) => `${GATE}    traceSampleRatio: ${text}\n`;
+    expect(read(ratio('0.5')).cameras[0]?.traceSampleRatio).toBe(0.5);
+    expect(read(GATE).cameras[0]?.traceSampleRatio).toBeUndefined();
+    expect(mistakes(ratio('2'))).toEqual([
+      'cameras[0].traceSampleRatio: must be a number from 0 to 1, but is 2 (agent.yaml:4)',
+    ]);
+  });
+
   it('reads the heads that a camera wants, of those of the bundle', () => {
     const offered = { heads: TASKS.map((task) => ({ task })) };
     const chosen = (text: string) => chooseHeads(read(text).cameras, offered);

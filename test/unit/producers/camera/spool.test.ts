@@ -115,6 +115,10 @@ describe('the spool while the broker is away', () => {
     expect(agent.publisher.report().bytes).toBeLessThan(5_000);
     expect(agent.spool.report().records).toBeGreaterThan(190);
     expect(agent.counts('a')).toMatchObject({ captured: 100, published: 0, inFlight: 100 });
+    const { length, ...spooled } = agent.spool.queueState();
+    expect(spooled).toMatchObject({ in: length, dropped: 0, bytesMax: LIMITS.spoolBytesMin });
+    const memory = agent.publisher.queueState();
+    expect(memory.in - memory.length, 'what left memory is on the disk').toBe(length);
     agent.broker.isAway = false;
     for (let round = 0; round < 50; round++) {
       agent.capture('a');
@@ -124,6 +128,7 @@ describe('the spool while the broker is away', () => {
     expect(agent.arrived('a')).toEqual(idsTo(150));
     expect(agent.arrived('b')).toEqual(idsTo(100));
     expect(agent.spool.report()).toMatchObject({ records: 0, bytes: 0, failures: 0 });
+    expect(agent.spool.queueState()).toMatchObject({ length: 0, bytes: 0, dropped: 0 });
     expect(agent.counts('a')).toMatchObject({ captured: 150, published: 150, inFlight: 0 });
   });
 
@@ -171,6 +176,7 @@ describe('the spool while the broker is away', () => {
     const { captured, published, dropped, inFlight } = agent.counts('a');
     expect(inFlight).toBe(0);
     expect(dropped).toEqual({ 'spool-full': captured - published });
+    expect(agent.spool.queueState()).toMatchObject({ length: 0, dropped: captured - published });
     expect(published).toBe(agent.arrived('a').length);
     // All that fits, and the batch that was on its way, which is the oldest.
     expect(published).toBeGreaterThanOrEqual(Math.floor(LIMITS.spoolBytesMin / (bytes + 256)));
@@ -269,6 +275,7 @@ it('what cannot be read is counted as dropped, and never comes after newer frame
   const { captured, published, dropped, inFlight } = agent.counts('a');
   expect([captured, inFlight]).toEqual([70, 0]);
   expect(dropped['spool-failed']).toBe(captured - published);
+  expect(agent.spool.queueState()).toMatchObject({ length: 0, dropped: captured - published });
   expect(agent.arrived('a').length).toBe(published);
   const sequences = agent.arrived('a').map((id) => Number(id.split(':')[1]));
   expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));

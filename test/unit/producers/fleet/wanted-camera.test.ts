@@ -7,6 +7,7 @@ describe('a wanted camera', () => {
   it.each([
     ['as it usually is', {}],
     ['with everything', { ratePoint: 'fine', labels: { site: 'a/b' }, heads: ['detect'] }],
+    ['with a ratio of traces', { traceSampleRatio: 0 }],
     ['with bounds', { rate: { adaptive: false, bytesPerSecondMax: 2_000, coarsest: 3 } }],
     ['disabled, by index', { enabled: false, ratePoint: 0 }],
   ])('is right %s', (_, changes) => {
@@ -25,6 +26,8 @@ describe('a wanted camera', () => {
     ['labels', { labels: { 'a b': 'c' } }],
     ['heads', { heads: [''] }],
     ['heads', { heads: [] }],
+    ['traceSampleRatio', { traceSampleRatio: 1.1 }],
+    ['traceSampleRatio', { traceSampleRatio: -0.1 }],
     ['heads', { heads: new Array(LIMITS.headsPerCameraMax + 1).fill('detect') }],
   ])('is wrong with another %s', (part, changes) => {
     expect(() => checkCamera(wanted('gate', changes))).toThrow(`camera "gate": ${part} must`);
