@@ -1,8 +1,15 @@
 /** Types of ensure.mjs, for its tests. */
-export type Program = 'java' | 'mvn' | 'redis-server' | 'ffmpeg' | 'python3';
+export type Program =
+  | 'java'
+  | 'mvn'
+  | 'redis-server'
+  | 'ffmpeg'
+  | 'chromium'
+  | 'prometheus'
+  | 'python3';
 
 export function programsNeeded(
-  command: 'start' | 'test' | 'packages' | 'python',
+  command: 'start' | 'test' | 'packages' | 'wall' | 'tools' | 'python',
   environment: Readonly<Record<string, string | undefined>>,
 ): Program[];
 
@@ -19,5 +26,7 @@ export function installAdvice(
   missing: readonly Program[],
   system: { readonly platform: string; readonly hasApt: boolean },
 ): string;
+
+export function hashOfFolders(folders: readonly string[]): string;
 
 export function pathOutside(path: string, root: string): string;

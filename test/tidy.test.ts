@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { LAYERS } from './layers.ts';
 
 /**
  * The house rules, as a test. Biome and tsc check what they can; here stands what they cannot: who
@@ -11,148 +12,6 @@ import { describe, expect, it } from 'vitest';
  */
 
 const ROOT = join(import.meta.dirname, '..');
-const LEAVES = [
-  'assert',
-  'broker',
-  'clock',
-  'crc',
-  'errors',
-  'limits',
-  'log',
-  'no-telemetry',
-  'random',
-].map((leaf) => `runtime/${leaf}.ts`);
-
-/** What the files of a folder may import, as path prefixes. The first row that matches counts. */
-const LAYERS: readonly { readonly folder: string; readonly mayImport: readonly string[] }[] = [
-  { folder: 'runtime/', mayImport: ['runtime/'] },
-  { folder: 'schemas/', mayImport: ['schemas/', ...LEAVES] },
-  { folder: 'codec/', mayImport: ['codec/', ...LEAVES] },
-  { folder: 'models/', mayImport: ['models/', 'codec/', ...LEAVES] },
-  { folder: 'producers/fleet/', mayImport: ['producers/fleet/', 'runtime/', 'schemas/'] },
-  {
-    folder: 'producers/camera/',
-    mayImport: [
-      ...['producers/camera/', 'producers/fleet/'],
-      ...['runtime/', 'schemas/', 'codec/', 'models/'],
-    ],
-  },
-  {
-    folder: 'consumers/inference/',
-    mayImport: ['consumers/inference/', 'runtime/', 'schemas/', 'codec/', 'models/'],
-  },
-  {
-    folder: 'consumers/subscriber/',
-    mayImport: ['consumers/subscriber/', 'runtime/', 'schemas/'],
-  },
-  // Dead letters are read as a subscriber reads: to the end of a topic, as a table.
-  {
-    folder: 'consumers/dead-letters/',
-    mayImport: ['consumers/dead-letters/', 'consumers/subscriber/', 'runtime/', 'schemas/'],
-  },
-  // Results leave for elsewhere: files, receivers, reports. Of jobs they know the port, since some
-  // are run as jobs, and how errors of the queue's Redis are judged.
-  {
-    folder: 'consumers/export/',
-    mayImport: [
-      ...['consumers/export/', 'consumers/subscriber/', 'consumers/jobs/kind.ts'],
-      ...['runtime/', 'schemas/'],
-    ],
-  },
-  {
-    folder: 'consumers/webhooks/',
-    mayImport: [
-      ...['consumers/webhooks/', 'consumers/subscriber/', 'runtime/', 'schemas/'],
-      ...['consumers/jobs/queue-connection.ts', 'consumers/jobs/redis-watch.ts'],
-    ],
-  },
-  {
-    folder: 'consumers/reports/',
-    mayImport: [
-      ...['consumers/reports/', 'consumers/subscriber/', 'consumers/webhooks/'],
-      ...['consumers/jobs/kind.ts', 'runtime/', 'schemas/'],
-    ],
-  },
-  // Jobs run what else there is, the inference pipeline for one, on what is stored.
-  {
-    folder: 'consumers/jobs/',
-    mayImport: [
-      ...['consumers/jobs/', 'consumers/inference/', 'consumers/subscriber/'],
-      ...['consumers/dead-letters/', 'consumers/export/', 'consumers/reports/'],
-      ...['runtime/', 'schemas/', 'models/'],
-    ],
-  },
-  // The composition root of `npm start`: it shows results, so it subscribes like anyone else.
-  {
-    folder: 'infra/start/',
-    mayImport: ['infra/', 'consumers/subscriber/', 'models/bundle.ts', 'runtime/', 'schemas/'],
-  },
-  // The composition root of `npm run evaluate`: camera and consumer in one, without Kafka between.
-  {
-    folder: 'infra/evaluate/',
-    mayImport: [
-      ...['infra/', 'models/', 'codec/', 'runtime/', 'schemas/'],
-      ...['producers/camera/', 'consumers/inference/'],
-    ],
-  },
-  // `npx halfsight`: a table of the other commands' main.ts.
-  {
-    folder: 'infra/command/',
-    mayImport: [
-      ...['infra/', 'runtime/'],
-      ...['consumers/subscriber/', 'consumers/dead-letters/', 'consumers/jobs/'],
-      ...['consumers/export/main.ts', 'consumers/webhooks/command-main.ts'],
-    ],
-  },
-  // The operator's view of the registry; a source is judged as the agents judge it.
-  {
-    folder: 'infra/fleet/',
-    mayImport: [
-      ...['infra/fleet/', 'infra/number-options.ts', 'producers/fleet/', 'runtime/', 'schemas/'],
-      ...['producers/camera/source-address.ts', 'producers/camera/sources/redact.ts'],
-      ...['consumers/subscriber/text-table.ts', 'consumers/subscriber/print.ts'],
-      'consumers/subscriber/result-text.ts',
-    ],
-  },
-  // The operator's hand on the folder of heads; a head is judged as the consumers judge it.
-  {
-    folder: 'infra/heads/',
-    mayImport: [
-      ...['infra/heads/', 'models/', 'runtime/', 'schemas/', 'consumers/subscriber/print.ts'],
-      ...['text-table', 'read-to-end', 'local-brokers'].map(
-        (name) => `consumers/subscriber/${name}.ts`,
-      ),
-    ],
-  },
-  // The operator's view of the queue of jobs.
-  {
-    folder: 'infra/jobs/',
-    mayImport: [
-      ...['infra/jobs/', 'infra/number-options.ts', 'consumers/jobs/', 'runtime/', 'schemas/'],
-      ...['print', 'result-text', 'text-table'].map((name) => `consumers/subscriber/${name}.ts`),
-    ],
-  },
-  // The operator's hand over HTTP: the commands' own rules, registry, queue and folder of heads.
-  {
-    folder: 'infra/control/',
-    mayImport: [
-      ...['infra/control/', 'infra/fleet/', 'infra/heads/', 'infra/command/nearest.ts'],
-      ...['producers/fleet/', 'consumers/jobs/', 'consumers/dead-letters/'],
-      ...['consumers/subscriber/local-brokers.ts', 'consumers/subscriber/print.ts'],
-      ...['models/bundle.ts', 'runtime/', 'schemas/'],
-    ],
-  },
-  {
-    folder: 'infra/plan/',
-    mayImport: [
-      ...['infra/', 'runtime/', 'schemas/'],
-      ...['models/bundle.ts', 'consumers/subscriber/text-table.ts'],
-    ],
-  },
-  { folder: 'infra/', mayImport: ['infra/', 'runtime/', 'schemas/'] },
-  { folder: 'test/', mayImport: [''] },
-];
-
 interface Ban {
   readonly pattern: RegExp;
   readonly allowedIn: RegExp;
@@ -205,8 +64,8 @@ const BANS: readonly Ban[] = [
   },
   {
     pattern: /from 'node:|\bBuffer\b/,
-    allowedIn: /^((?!codec\/)|codec\/assembly\/build\.ts$)/,
-    instead: 'what every JavaScript engine has: the codec runs in browsers too',
+    allowedIn: /^((?!codec\/|consumers\/dashboard\/page\/)|codec\/assembly\/build\.ts$)/,
+    instead: 'what every JavaScript engine has: the codec and the page run in browsers',
     canary: "import { createHash } from 'node:crypto';",
   },
   {
@@ -215,10 +74,17 @@ const BANS: readonly Ban[] = [
     instead: 'doing it, or saying why not',
     canary: '// TODO: handle errors',
   },
+  {
+    // Unit tests share a process, which loads a module once: its hooks would be the first file's.
+    pattern: /^(before|after)(All|Each)\(/,
+    allowedIn: /^test\/integration\/|\.test\.ts$/,
+    instead: 'a function that the tests of each file call',
+    canary: 'afterEach(() => server.close());',
+  },
 ];
 
-const BAD_NAMES = /(^|\/)(utils?|common|helpers?|misc|index)(\.ts$|\/)/;
-const KEBAB = /^([a-z0-9]+(-[a-z0-9]+)*)(\.test|\.config|\.d)?\.(ts|mjs)$/;
+const BAD_NAMES = /(^|\/)(utils?|common|helpers?|misc|index)(\.tsx?$|\/)/;
+const KEBAB = /^([a-z0-9]+(-[a-z0-9]+)*)(\.test|\.config|\.d)?\.(ts|tsx|mjs)$/;
 const LINE_COLUMNS_MAX = 100;
 
 interface SourceFile {
@@ -229,7 +95,7 @@ interface SourceFile {
 function sourceFiles(): SourceFile[] {
   const listed = spawnSync(
     'git',
-    ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'],
+    ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts', '*.tsx'],
     { cwd: ROOT, encoding: 'utf8' },
   );
   expect(listed.status, listed.stderr).toBe(0);

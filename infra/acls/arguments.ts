@@ -18,6 +18,7 @@ several times:
   --subscriber USER   reads the result topics, those of backfills too, without a position or in
                       groups of --group
   --webhooks USER     reads the result topics, in the groups of hooks
+  --wall USER         reads all of these topics, and sees how far consumers are (npm run wall)
   --operator USER     reads, creates and configures all topics (npm run topics, npm run balance);
                       redrives dead letters
 
@@ -71,7 +72,7 @@ function parse(args: readonly string[]) {
   const flag = { type: 'boolean' } as const;
   const options = {
     ...{ camera: many, inference: many, jobs: many, subscriber: many },
-    ...{ webhooks: many, operator: many },
+    ...{ webhooks: many, wall: many, operator: many },
     group: many,
     ...{ revoke: flag, 'dry-run': flag, help: flag },
   };

@@ -12,7 +12,9 @@ import {
 } from '#schemas/topics.ts';
 
 /** What a user of the brokers is there for. One user may have several roles. */
-export const ROLES = ['camera', 'inference', 'jobs', 'subscriber', 'webhooks', 'operator'] as const;
+export const ROLES = [
+  ...(['camera', 'inference', 'jobs', 'subscriber', 'webhooks', 'wall', 'operator'] as const),
+] as const;
 export type Role = (typeof ROLES)[number];
 
 interface Access {
@@ -22,16 +24,18 @@ interface Access {
 
 type AccessTable = Readonly<Partial<Record<RecordTypeName, Access>>>;
 
+const RESULT_READERS = ['subscriber', 'webhooks', 'jobs', 'wall'] as const;
+
 /** Who writes and who reads the topic of a record type; the operator reads all of them. */
 const LIVE: AccessTable = {
   // The operator redrives: a dead letter's frame is written again, and that is noted. Of the rest,
   // jobs make reports and exports.
-  frame: { writers: ['camera', 'operator'], readers: ['inference', 'jobs'] },
-  'camera-status': { writers: ['camera'], readers: ['jobs'] },
-  classification: { writers: ['inference'], readers: ['subscriber', 'webhooks', 'jobs'] },
-  detection: { writers: ['inference'], readers: ['subscriber', 'webhooks', 'jobs'] },
-  segmentation: { writers: ['inference'], readers: ['subscriber', 'webhooks', 'jobs'] },
-  'dead-letter': { writers: ['inference'], readers: ['jobs'] },
+  frame: { writers: ['camera', 'operator'], readers: ['inference', 'jobs', 'wall'] },
+  'camera-status': { writers: ['camera'], readers: ['jobs', 'wall'] },
+  classification: { writers: ['inference'], readers: RESULT_READERS },
+  detection: { writers: ['inference'], readers: RESULT_READERS },
+  segmentation: { writers: ['inference'], readers: RESULT_READERS },
+  'dead-letter': { writers: ['inference'], readers: ['jobs', 'wall'] },
   'dead-letter-action': { writers: ['operator'], readers: [] },
   'head-shadow': { writers: ['inference'], readers: [] },
 };
@@ -104,6 +108,9 @@ export function rulesOf(role: Role, user: string, options: RoleOptions): AccessR
           allow('WRITE', 'TRANSACTIONAL_ID', groups, 'PREFIXED'),
         ]),
       ];
+    case 'wall':
+      // It shows how far consumers are, whatever they say themselves.
+      return [...ofTopics, reading(PRIVATE_GROUPS), allow('DESCRIBE', 'GROUP', groupId)];
     case 'operator':
       return [
         ...ofTopics,

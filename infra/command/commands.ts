@@ -51,6 +51,16 @@ export const COMMANDS: readonly Command[] = [
     run: () => import('#consumers/subscriber/follow-main.ts'),
   },
   {
+    name: 'wall',
+    description: 'serves a page that shows what every camera sees, and what is wrong',
+    run: () => import('#consumers/dashboard/main.ts'),
+  },
+  {
+    name: 'inspect',
+    description: 'finds a frame on its topic, and says what is in it and where its bits went',
+    run: () => import('#consumers/dashboard/inspect/main.ts'),
+  },
+  {
     name: 'export',
     description: 'writes results into a file: COCO, CSV, Parquet or ONVIF JSON',
     run: () => import('#consumers/export/main.ts'),

@@ -1,3 +1,4 @@
+import { INSPECT_USAGE } from '#consumers/dashboard/inspect/arguments.ts';
 import { DEAD_LETTERS_USAGE } from '#consumers/dead-letters/arguments.ts';
 import { BACKFILL_USAGE } from '#consumers/jobs/backfill-arguments.ts';
 import { FOLLOW_USAGE } from '#consumers/subscriber/follow.ts';
@@ -23,6 +24,7 @@ const USAGES: Usages = {
   control: CONTROL_USAGE,
   acls: ACLS_USAGE,
   follow: FOLLOW_USAGE,
+  inspect: INSPECT_USAGE,
   'dead-letters': Object.fromEntries(DEAD_LETTER_VERBS.map((verb) => [verb, DEAD_LETTERS_USAGE])),
   backfill: BACKFILL_USAGE,
   completion: { bash: '' },

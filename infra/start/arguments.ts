@@ -10,8 +10,8 @@ const FPS_MAX = LIMITS.framesPerSecondMax;
 export const START_USAGE = `Usage: npm start -- [options]
 
 Runs everything on this machine: Kafka and Redis (unless KAFKA_BROKERS and REDIS_URL name them),
-a camera agent, an inference consumer, and a live table of what they see. Ctrl-C ends it, lets every
-frame come to its end, and shows that all of them are accounted for.
+a camera agent, an inference consumer, a page that shows what they see, and a live table of it.
+Ctrl-C ends it, lets every frame come to its end, and shows that all of them are accounted for.
 
   --source FILE|URL   a video file (played in a loop) or rtsp://..., instead of the synthetic
                       cameras; may be repeated
@@ -20,6 +20,7 @@ frame come to its end, and shows that all of them are accounted for.
   --duration SECONDS  end by itself, so long after the first result
   --bundle FOLDER     the bundle; default HALFSIGHT_BUNDLE or the one that comes with Halfsight
   --consumers N       inference consumers; default 1
+  --no-wall           no page: the live table only
   --help
 `;
 
@@ -39,6 +40,7 @@ export interface StartArguments {
   /** Undefined: what the environment says. */
   readonly bundleDirectory: string | undefined;
   readonly consumerCount: number;
+  readonly hasWall: boolean;
 }
 
 /** Throws `usage-invalid`, also for files that are not there: before anything is started. */
@@ -65,6 +67,7 @@ export function readStartArguments(
     durationMs: seconds === undefined ? undefined : seconds * 1000,
     bundleDirectory: bundle === undefined ? undefined : resolve(folder, bundle),
     consumerCount: whole('--consumers', values.consumers, 1, CONSUMERS_MAX) ?? 1,
+    hasWall: values['no-wall'] !== true,
   };
 }
 
@@ -77,6 +80,7 @@ function parse(args: readonly string[]) {
     duration: text,
     bundle: text,
     consumers: text,
+    'no-wall': { type: 'boolean' },
     help: { type: 'boolean' },
   } as const;
   try {

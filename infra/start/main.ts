@@ -2,7 +2,10 @@ import { cwd } from 'node:process';
 import { systemClock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
 import { onInterrupts } from '#runtime/interrupts.ts';
-import { EXIT } from '#runtime/lifecycle.ts';
+import { EXIT, exitCodeOf } from '#runtime/lifecycle.ts';
+import { freshSeed, seededRandom } from '#runtime/random.ts';
+import { type Environment, readEnvironment } from '#runtime/settings.ts';
+import { type Addresses, planAddresses, wallLine } from './addresses.ts';
 import { readStartArguments, START_USAGE, type StartArguments } from './arguments.ts';
 import type { Child } from './child.ts';
 import { Screen } from './screen.ts';
@@ -32,9 +35,12 @@ process.on('exit', () => {
 });
 
 const args = readOrExplain();
+const environment = readEnvironmentOrExplain();
+const addresses = await planAddresses(args, environment, seededRandom(freshSeed()));
 // What follows loads a few hundred files; nobody should look at an empty screen meanwhile.
+if (addresses.wall !== undefined) screen.say(wallLine(addresses.wall, environment));
 screen.say('Halfsight: cameras, encoded once -> Kafka -> three tasks. Ctrl-C ends it.');
-process.exit(await start(args));
+process.exit(await start({ args, environment, addresses }));
 
 function readOrExplain(): StartArguments {
   try {
@@ -48,14 +54,28 @@ function readOrExplain(): StartArguments {
   }
 }
 
-async function start(args: StartArguments): Promise<number> {
+function readEnvironmentOrExplain(): Environment {
+  try {
+    return readEnvironment();
+  } catch (error) {
+    screen.say(describeError(error));
+    process.exit(exitCodeOf(error));
+  }
+}
+
+interface Given {
+  readonly args: StartArguments;
+  readonly environment: Environment;
+  readonly addresses: Addresses;
+}
+
+async function start({ args, environment, addresses }: Given): Promise<number> {
   try {
     const { openKafka } = await import('#runtime/kafka/kafka-broker.ts');
-    const { brokerSettings, readEnvironment } = await import('#runtime/settings.ts');
+    const { brokerSettings } = await import('#runtime/settings.ts');
     const { runEverything } = await import('./run.ts');
-    const environment = readEnvironment();
     return await runEverything({
-      ...{ args, environment, screen, clock: systemClock, stopping: stopping.signal },
+      ...{ args, environment, addresses, screen, clock: systemClock, stopping: stopping.signal },
       openBroker: (brokers, logger) => {
         canDrain = true;
         const settings = brokerSettings(environment, 'start', brokers);

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { renderBalance } from '#consumers/subscriber/balance-table.ts';
 import { totalOf } from '#consumers/subscriber/epoch-ledger.ts';
 import { announceBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { announceRedis } from '#consumers/subscriber/local-redis.ts';
 import { type LocalStack, startLocalStack } from '#infra/local/stack.ts';
 import { createTopics } from '#infra/topics/create.ts';
+import { registerSchemas } from '#infra/topics/register.ts';
 import { loadBundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Broker } from '#runtime/broker.ts';
@@ -15,18 +17,22 @@ import type { Logger } from '#runtime/log.ts';
 import { childVariables, type Environment } from '#runtime/settings.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
+import { connectSchemaRegistry } from '#schemas/schema-registry.ts';
 import { topicTable } from '#schemas/topics.ts';
+import type { Addresses } from './addresses.ts';
 import type { StartArguments } from './arguments.ts';
 import { agentConfig, planCameras } from './cameras.ts';
 import { Child, type ChildOptions } from './child.ts';
 import { plainLine, renderLive } from './live-table.ts';
 import { openRunFolder, type RunFolder, STATE } from './run-folder.ts';
 import type { Screen } from './screen.ts';
+import { sampleRatio, spansToWall, wallChild } from './wall.ts';
 import { Watcher } from './watcher.ts';
 
 export interface RunOptions {
   readonly args: StartArguments;
   readonly environment: Environment;
+  readonly addresses: Addresses;
   readonly openBroker: (brokers: readonly string[], logger: Logger) => Broker;
   readonly screen: Screen;
   readonly clock: Clock;
@@ -43,12 +49,45 @@ const PLAIN_LINES_MS = 5_000;
 /**
  * The whole of `npm start`, in the order in which things happen:
  *
- *   servers -> topics -> watcher -> cameras and consumers -> (until Ctrl-C) -> drain -> balance
+ *   wall -> servers -> topics -> watcher -> cameras and consumers -> (until Ctrl-C) -> drain
+ *   -> balance
  */
 export async function runEverything(options: RunOptions): Promise<number> {
   const { args, environment, screen, clock } = options;
   const folder = openRunFolder(clock.nowUs(), (line) => screen.say(line));
   const bundleDirectory = args.bundleDirectory ?? environment.bundleDirectory;
+  const wall = startWall(options, folder, bundleDirectory);
+  try {
+    return await runWithServers(options, folder, bundleDirectory, wall);
+  } finally {
+    await wall?.stop();
+  }
+}
+
+function startWall(
+  { addresses, environment, screen, clock, onChild }: RunOptions,
+  folder: RunFolder,
+  bundleDirectory: string,
+): Child | undefined {
+  const { wall, health } = addresses;
+  if (wall === undefined) return undefined;
+  const child = wallChild({
+    ...{ wall, health, environment, bundleDirectory, clock },
+    say: (line) => screen.say(line),
+    logFile: folder.file('wall.log'),
+  });
+  onChild(child);
+  child.start();
+  return child;
+}
+
+async function runWithServers(
+  options: RunOptions,
+  folder: RunFolder,
+  bundleDirectory: string,
+  wall: Child | undefined,
+): Promise<number> {
+  const { environment, screen } = options;
   const { manifest } = await loadBundle(bundleDirectory);
   const bundle = {
     directory: bundleDirectory,
@@ -59,6 +98,7 @@ export async function runEverything(options: RunOptions): Promise<number> {
   const brokers = environment.kafkaBrokers ?? defined(stack, 'the local stack').brokers;
   try {
     if (stack !== undefined && environment.kafkaBrokers === undefined) announceBrokers(brokers);
+    if (stack?.redisUrl !== undefined) announceRedis(stack.redisUrl);
     const broker = options.openBroker(brokers, folder.logger);
     try {
       const redisUrl = environment.redisUrl ?? stack?.redisUrl;
@@ -67,6 +107,8 @@ export async function runEverything(options: RunOptions): Promise<number> {
       await broker.close();
     }
   } finally {
+    // Before what it looks at is gone.
+    await wall?.stop();
     if (stack !== undefined) {
       screen.say('Stopping Kafka and Redis ...');
       await stack.stop();
@@ -116,8 +158,11 @@ async function runPipeline(options: PipelineOptions): Promise<number> {
   const { args, environment, bundle, broker, screen, clock } = options;
   const { topicPrefix, partitionCount, replicationFactor } = environment;
   const topics = topicTable({ prefix: topicPrefix, partitionCount, replicationFactor });
+  const { schemaRegistry } = environment;
+  const registry = schemaRegistry && connectSchemaRegistry(schemaRegistry);
+  for (const line of registry ? await registerSchemas(registry, topics) : []) screen.say(line);
   for (const line of await createTopics(broker, topics)) screen.say(`Topic ${line}`);
-  const framing = await openFraming(environment.schemaRegistryUrl, topics);
+  const framing = await openFraming(schemaRegistry, topics);
   const cameras = planCameras(args);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
@@ -138,6 +183,7 @@ async function runPipeline(options: PipelineOptions): Promise<number> {
     const counts = `cameras: ${cameras.length}, fps: ${args.framesPerSecond}`;
     const consumers = `consumers: ${args.consumerCount} with ${bundle.title}`;
     screen.say(`Starting ${counts}, ${consumers} ...`);
+    screen.say(`Health and metrics: ${healthText(options.addresses)}`);
     for (const child of [...children.consumers, children.agent]) child.start();
     const stopShowing = show(options, watcher);
     const ends = [aborted(options.stopping), ended.promise, durationOver(options, watcher)];
@@ -159,16 +205,21 @@ function makeChildren(
   cameras: ReturnType<typeof planCameras>,
   events: { readonly onAgentEnded: () => void; readonly onFailed: (error: Error) => void },
 ): Children {
-  const { args, environment, bundle, brokers, redisUrl, folder, clock, screen } = options;
+  const { args, environment, addresses, bundle, brokers, redisUrl, folder, clock, screen } =
+    options;
   const config = folder.file('camera-agent.yaml');
   const text = agentConfig({
-    ...{ brokers, cameras, traceSampleRatio: 1 },
+    ...{ brokers, cameras },
+    traceSampleRatio: sampleRatio(cameras.length * args.framesPerSecond, environment),
     topicPrefix: environment.topicPrefix,
     bundleDirectory: bundle.directory,
   });
   // Addresses of cameras hold passwords.
   writeFileSync(config, text, { mode: 0o600 });
-  const child = (name: string, file: string, more: Partial<ChildOptions>): Child => {
+  const child = (
+    { name, file, health }: { name: string; file: string; health: string },
+    more: Partial<ChildOptions> = {},
+  ): Child => {
     const made = new Child({
       name,
       module: 'consumers/inference/main.ts',
@@ -183,26 +234,34 @@ function makeChildren(
         ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
         HALFSIGHT_BUNDLE: bundle.directory,
         HALFSIGHT_LOG_FORMAT: 'json',
+        HALFSIGHT_HEALTH_LISTEN: health,
+        ...spansToWall(addresses.wall, environment),
       }),
       ...more,
     });
     options.onChild(made);
     return made;
   };
+  const { health } = addresses;
   return {
-    agent: child('camera agent', 'camera-agent', {
-      module: 'producers/camera/main.ts',
-      args: ['--config', config],
-      onEnded: events.onAgentEnded,
-    }),
-    consumers: Array.from({ length: args.consumerCount }, (_, index) =>
-      child(
-        args.consumerCount === 1 ? 'inference consumer' : `inference consumer ${index + 1}`,
-        `inference-${index + 1}`,
-        {},
-      ),
+    agent: child(
+      { name: 'camera agent', file: 'camera-agent', health: health.agent },
+      {
+        module: 'producers/camera/main.ts',
+        args: ['--config', config],
+        onEnded: events.onAgentEnded,
+      },
     ),
+    consumers: health.consumers.map((address, index, { length }) => {
+      const name = length === 1 ? 'inference consumer' : `inference consumer ${index + 1}`;
+      return child({ name, file: `inference-${index + 1}`, health: address });
+    }),
   };
+}
+
+function healthText({ health }: Addresses): string {
+  const consumers = health.consumers.map((address) => `${address} (inference)`);
+  return [`${health.agent} (camera agent)`, ...consumers].join(', ');
 }
 
 /** Shows what the watcher sees until called off; the last table stays. */

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +5,8 @@ import { expect, it } from 'vitest';
 import { COMMANDS } from '#infra/command/commands.ts';
 import { defined } from '#runtime/assert.ts';
 import { writeHead } from '#test/fixtures/added-head.ts';
+import { runNode } from '#test/fixtures/collected-child.ts';
+import { tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 import { sharedStack } from './stack.ts';
 
@@ -36,19 +36,8 @@ interface Answer {
 }
 
 async function type(line: string): Promise<Answer> {
-  const child = spawn(process.execPath, [HALFSIGHT, ...line.split(' ')], {
-    env: { ...process.env, ...variables },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const said = { output: '', errors: '' };
-  child.stdout.on('data', (data: Buffer) => {
-    said.output += data.toString();
-  });
-  child.stderr.on('data', (data: Buffer) => {
-    said.errors += data.toString();
-  });
-  const [code] = await once(child, 'close');
-  return { code: code as number | null, ...said };
+  const { code, output, errors } = await runNode(HALFSIGHT, line.split(' '), { variables });
+  return { code, output, errors };
 }
 
 /** Two at a time: as many as there are processors at least. */
@@ -67,6 +56,8 @@ async function typeAll(lines: readonly string[]): Promise<Answer[]> {
 it('every command does what it is for', async () => {
   const found = join(folder, 'found.csv');
   await writeHead(join(folder, 'detection-two'));
+  const frame = join(folder, 'frame.avro');
+  writeFileSync(frame, (await tinyFrames()).record(7, { cameraId: 'gate' }));
   writeFileSync(join(folder, 'shop.secret'), `whsec_${'A'.repeat(32)}\n`);
   writeFileSync(
     hooks,
@@ -105,6 +96,7 @@ it('every command does what it is for', async () => {
     ['balance', /^No frame was captured\.\n$/],
     ['balance --json', /"balanced":true/],
     ['follow detection --from earliest --duration 1', /^$/],
+    [`inspect --file ${frame}`, /^frame +gate-\d+-7\n[\s\S]*^bits by place/m],
     [`export --format csv --topic detection --output ${found}`, /found\.csv: 0 results/],
     ['webhooks list', /^shop /m],
     ['dead-letters list', /^No dead letter matches\.\n$/],
@@ -139,6 +131,7 @@ it('every command says what was wrong, and what to do', async () => {
     ['control --port 1', 2, /Unknown option '--port'\. See npx halfsight control --help\./],
     ['acls --camera gate', 1, /The brokers have no authorizer\./],
     ['follow detektion', 2, /no task "detektion"\. Tasks are: classification, detection/],
+    ['inspect gate', 2, /"gate" is no frame id: .*\. See npx halfsight inspect --help\./],
     ['export --format cocoa --topic detection --output x', 2, /no format "cocoa"\. There are/],
     ['webhooks test ghost', 2, /no hook "ghost"/],
     ['balance --all', 2, /Unknown option '--all'\. See npx halfsight balance --help\./],

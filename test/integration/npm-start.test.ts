@@ -79,7 +79,7 @@ function balanceRow(output: string, camera: string) {
 
 describe('npm start', () => {
   it('runs on servers of its own, adds up, and leaves nothing behind', async (context) => {
-    const run = startHalfsight(['--duration', '15', '--cameras', '2', ...BUNDLE_ARGS], {
+    const run = startHalfsight(['--duration', '8', '--cameras', '2', ...BUNDLE_ARGS], {
       // Empty means unset: the machine that runs the tests may have servers of its own.
       KAFKA_BROKERS: '',
       REDIS_URL: '',
@@ -98,6 +98,7 @@ describe('npm start', () => {
       expect(row).toMatchObject({ dead: 0, lost: 0, doubled: 0, verdict: 'adds up' });
     }
     expect(run.output()).toContain('0 lost, 0 duplicated.');
+    expect(run.output()).toMatch(/^The wall: http:\/\/127\.0\.0\.1:\d+/);
     expect(run.firstOutputMs()).toBeLessThan(3_000);
     expect(run.processes()).toEqual([]);
   });

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  hashOfFolders,
   installAdvice,
   javaMajor,
   packagesAreFresh,
@@ -25,15 +26,37 @@ describe('programsNeeded', () => {
 
   it('test: everything, since tests kill servers and must own them', () => {
     const environment = { KAFKA_BROKERS: 'b:9092', REDIS_URL: 'redis://r' };
-    expect(programsNeeded('test', environment)).toEqual(programsNeeded('start', {}));
+    const needed = [...programsNeeded('start', {}), 'chromium', 'prometheus'];
+    expect(programsNeeded('test', environment)).toEqual(needed);
   });
 
-  it('packages: none', () => {
+  it('packages and the page of the wall: none', () => {
     expect(programsNeeded('packages', {})).toEqual([]);
+    expect(programsNeeded('wall', {})).toEqual([]);
   });
 
-  it('python: Python, and nothing that only servers need', () => {
+  it('python and tools: Python, and nothing that only servers need', () => {
     expect(programsNeeded('python', {})).toEqual(['python3']);
+    expect(programsNeeded('tools', {})).toEqual(['python3']);
+  });
+});
+
+describe('hashOfFolders', () => {
+  it('changes with what is in a file, its name and its place, and with nothing else', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'halfsight-ensure-'));
+    mkdirSync(join(folder, 'inner'));
+    const states = [
+      () => writeFileSync(join(folder, 'a.ts'), 'one'),
+      () => writeFileSync(join(folder, 'a.ts'), 'two'),
+      () => renameSync(join(folder, 'a.ts'), join(folder, 'b.ts')),
+      () => renameSync(join(folder, 'b.ts'), join(folder, 'inner', 'b.ts')),
+    ];
+    const hashes = states.map((change) => {
+      change();
+      return hashOfFolders([folder]);
+    });
+    expect(new Set(hashes).size).toBe(states.length);
+    expect(hashOfFolders([folder])).toBe(hashes.at(-1));
   });
 });
 
@@ -97,6 +120,7 @@ describe('the script', () => {
     return directory;
   }
 
+  const forTests = { chromium: '', prometheus: '' };
   const java17 = `echo 'openjdk version "17.0.1"' >&2`;
 
   function ensure(path: string, uid?: number) {
@@ -108,25 +132,31 @@ describe('the script', () => {
   }
 
   it('says nothing when nothing is missing', () => {
-    const run = ensure(fakePath({ java: java17, mvn: '', 'redis-server': '', ffmpeg: '' }));
+    // Where the page of the wall was changed since, it is built first.
+    spawnSync(process.execPath, [ENSURE, 'wall']);
+    const run = ensure(
+      fakePath({ java: java17, mvn: '', 'redis-server': '', ffmpeg: '', ...forTests }),
+    );
     expect(run).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 
   it('without apt-get: one line, exit code 1', () => {
-    const run = ensure(fakePath({ java: java17, mvn: '', ffmpeg: '' }));
+    const run = ensure(fakePath({ java: java17, mvn: '', ffmpeg: '', ...forTests }));
     expect(run.status).toBe(1);
     expect(run.stderr).toMatch(/^Missing: redis-server\. .*\n$/);
   });
 
   it('a Java that is too old counts as missing', () => {
     const old = `echo 'openjdk version "11.0.1"' >&2`;
-    const run = ensure(fakePath({ java: old, mvn: '', 'redis-server': '', ffmpeg: '' }));
+    const run = ensure(
+      fakePath({ java: old, mvn: '', 'redis-server': '', ffmpeg: '', ...forTests }),
+    );
     expect(run.stderr).toContain('Java 17 or newer');
   });
 
   it.skipIf(process.getuid?.() !== 0)('as root on Debian: installs, and says so', () => {
     const log = join(mkdtempSync(join(tmpdir(), 'halfsight-ensure-')), 'apt.log');
-    const path = fakePath({ java: java17, mvn: '', ffmpeg: '' });
+    const path = fakePath({ java: java17, mvn: '', ffmpeg: '', ...forTests });
     // What apt-get would do: the program appears on PATH.
     const brings = `case "$*" in *--simulate*) ;; *' install '*) : > ${path}/redis-server;; esac`;
     writeFileSync(join(path, 'apt-get'), `#!/bin/sh\necho "$@" >> ${log}\n${brings}\n`);
@@ -137,7 +167,13 @@ describe('the script', () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)('not as root on Debian: what to type', () => {
-    const path = fakePath({ java: java17, mvn: '', ffmpeg: '', 'apt-get': 'exit 9' });
+    const path = fakePath({
+      java: java17,
+      mvn: '',
+      ffmpeg: '',
+      ...forTests,
+      'apt-get': 'exit 9',
+    });
     const nobody = 65534;
     const run = ensure(path, nobody);
     expect(run.status).toBe(1);

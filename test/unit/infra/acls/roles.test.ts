@@ -98,6 +98,19 @@ describe('rulesOf', () => {
     ]);
   });
 
+  it('the wall reads what it shows, and writes nothing', () => {
+    expect(lines('wall')).toEqual([
+      'READ TOPIC site-1.camera.frame.v1',
+      'READ TOPIC site-1.camera.status.v1',
+      'READ TOPIC site-1.result.classification.v1',
+      'READ TOPIC site-1.result.detection.v1',
+      'READ TOPIC site-1.result.segmentation.v1',
+      'READ TOPIC site-1.inference.dead-letter.v1',
+      'READ GROUP halfsight-reader-*',
+      'DESCRIBE GROUP site-1-brain',
+    ]);
+  });
+
   it('the operator does not write results, statuses or dead letters', () => {
     const written = lines('operator').filter((line) => line.startsWith('WRITE'));
     expect(written).toEqual([

@@ -30,7 +30,7 @@ describe('chooseCommand', () => {
     [
       'banana',
       'There are plan, cameras, heads, jobs, control, topics, acls, ' +
-        'follow, export, webhooks, balance, dead-letters, backfill, completion.',
+        'follow, wall, inspect, export, webhooks, balance, dead-letters, backfill, completion.',
     ],
   ])('refuses %s and says: %s', (name, advice) => {
     expect(() => chooseCommand([name])).toThrow(
@@ -68,15 +68,23 @@ describe('npx halfsight', () => {
     expect(stderr).toContain('Is it follow?');
   });
 
-  it.each(['plan', 'cameras', 'heads', 'acls', 'follow', 'export', 'webhooks', 'dead-letters'])(
-    '%s has its own arguments',
-    (name) => {
-      const { status, stdout } = halfsight(name, '--help');
-      expect(status).toBe(0);
-      expect(stdout).toMatch(/--/);
-      expect(stdout).not.toBe(commandsText());
-    },
-  );
+  it.each([
+    'plan',
+    'cameras',
+    'heads',
+    'acls',
+    'follow',
+    'wall',
+    'inspect',
+    'export',
+    'webhooks',
+    'dead-letters',
+  ])('%s has its own arguments', (name) => {
+    const { status, stdout } = halfsight(name, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/--/);
+    expect(stdout).not.toBe(commandsText());
+  });
 
   it('says what to type in a clone without packages', () => {
     const clone = mkdtempSync(join(tmpdir(), 'halfsight-clone-'));

@@ -23,18 +23,20 @@ describe('arguments of npm start', () => {
       durationMs: undefined,
       bundleDirectory: undefined,
       consumerCount: 1,
+      hasWall: true,
     });
   });
 
   it('reads all of them, files as absolute paths', () => {
     const args = '--source clip.mp4 --source rtsp://host/live --fps 0.5 --duration 30';
-    expect(read(`${args} --bundle bundles/mine --consumers 2`)).toEqual({
+    expect(read(`${args} --bundle bundles/mine --consumers 2 --no-wall`)).toEqual({
       sources: [join(folder, 'clip.mp4'), 'rtsp://host/live'],
       cameraCount: 4,
       framesPerSecond: 0.5,
       durationMs: 30_000,
       bundleDirectory: join(folder, 'bundles/mine'),
       consumerCount: 2,
+      hasWall: false,
     });
     expect(read('--cameras 2 --help')).toBe('help');
   });

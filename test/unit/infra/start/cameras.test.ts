@@ -13,6 +13,7 @@ function args(changes: Partial<StartArguments>): StartArguments {
     durationMs: undefined,
     bundleDirectory: undefined,
     consumerCount: 1,
+    hasWall: true,
     ...changes,
   };
 }
