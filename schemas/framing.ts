@@ -1,20 +1,17 @@
 import type avsc from 'avsc';
 import { defined } from '#runtime/assert.ts';
 import { HalfsightError } from '#runtime/errors.ts';
-import {
-  RECORD_TYPES,
-  type RecordType,
-  type RecordTypeName,
-  resolverOf,
-  typeOfSchema,
-} from './record-type.ts';
-import type { SchemaRegistry } from './schema-registry.ts';
+import type { RecordType } from './record-type.ts';
+import { readSchemaId, type SchemaId, schemaIdBytes } from './schema-id.ts';
 
 /**
- * How a record says which schema wrote it. Readers accept both forms, by the first byte:
+ * How a record says which schema wrote it. Readers accept all forms, by the first byte:
  *
  *   single-object:  C3 01 | CRC-64-AVRO of the writer's schema, 8 bytes LE | Avro body
  *   Confluent:      00    | id of the writer's schema, 4 bytes BE          | Avro body
+ *   Confluent:      01    | GUID of the writer's schema, 16 bytes          | Avro body
+ *
+ * `framedValue` brings one whose schema is named in a header into the last two.
  */
 
 /** Who wrote the body, and where it begins. `resolver` is undefined for the current version. */
@@ -40,19 +37,18 @@ export interface Framing {
   learn(record: Uint8Array): Promise<void> | undefined;
 }
 
-export const SINGLE_OBJECT_HEADER_BYTES = 10;
-export const CONFLUENT_HEADER_BYTES = 5;
+const SINGLE_OBJECT_HEADER_BYTES = 10;
 
 /** Avro single-object encoding: needs no registry, only the files in `schemas/`. */
 export function singleObjectFraming(): Framing {
   return {
     header: singleObjectHeader,
     open(type, record) {
-      if (record[0] !== CONFLUENT_MAGIC) return openSingleObject(type, record);
-      const id = confluentId(type, record);
+      if (schemaIdBytes(record) === undefined) return openSingleObject(type, record);
+      const { text } = schemaIdOf(type, record);
       throw new HalfsightError(
         'schema-unknown',
-        `${type.name} record names schema ${id} of a schema registry, and this process has none.`,
+        `${type.name} record names schema ${text} of a schema registry, and this process has none.`,
         { advice: 'Set SCHEMA_REGISTRY_URL to the registry that its writer uses.' },
       );
     },
@@ -60,51 +56,16 @@ export function singleObjectFraming(): Framing {
   };
 }
 
-/**
- * Confluent wire format. Registers every version of our schemas at once (oldest first, as the
- * registry's compatibility check wants), so that `open` waits for nobody; `subjects` says under
- * which subject: by Confluent's convention the topic's name and `-value`.
- */
-export async function registryFraming(
-  registry: SchemaRegistry,
-  subjects: Readonly<Record<RecordTypeName, string>>,
-): Promise<Framing> {
-  const headers = new Map<RecordType, Uint8Array>();
-  const writers = new Map<number, avsc.Type | 'unknown'>();
-  for (const type of Object.values(RECORD_TYPES)) {
-    for (const version of type.versions) {
-      const id = await registry.register(subjects[type.name], version.schema);
-      writers.set(id, version.type);
-      headers.set(type, confluentHeader(id));
-    }
-  }
-  const resolvers = new Map<string, avsc.Resolver | undefined>();
-  return {
-    header: (type) => defined(headers.get(type), `the registered id of ${type.name}`),
-    open(type, record) {
-      if (record[0] !== CONFLUENT_MAGIC) return openSingleObject(type, record);
-      const id = confluentId(type, record);
-      const writer = writers.get(id);
-      if (writer === undefined || writer === 'unknown') {
-        const message = `${type.name} record names schema ${id}, which the registry does not have.`;
-        throw new HalfsightError('schema-unknown', message);
-      }
-      const key = `${type.name} ${id}`;
-      if (!resolvers.has(key)) resolvers.set(key, resolveOrRefuse(type, writer, `schema ${id}`));
-      return { writer, resolver: resolvers.get(key), bodyStart: CONFLUENT_HEADER_BYTES };
-    },
-    learn(record) {
-      if (record[0] !== CONFLUENT_MAGIC || record.length < CONFLUENT_HEADER_BYTES) return undefined;
-      const id = view(record).readUInt32BE(1);
-      if (writers.has(id)) return undefined;
-      return registry.schemaById(id).then((schema) => {
-        writers.set(id, schema === undefined ? 'unknown' : (parseOrUndefined(schema) ?? 'unknown'));
-      });
-    },
-  };
+/** The writer's schema as a record that was opened names it: fingerprint, id or GUID. */
+export function writtenWith(record: Uint8Array): string {
+  return readSchemaId(record)?.text ?? view(record).toString('hex', 2, SINGLE_OBJECT_HEADER_BYTES);
 }
 
-const CONFLUENT_MAGIC = 0x00;
+/** Of a record that begins with one. Throws `record-truncated` for one that is cut. */
+export function schemaIdOf(type: RecordType, record: Uint8Array): SchemaId {
+  refuseCutHeader(type, record, defined(schemaIdBytes(record), 'the length of a schema id'));
+  return defined(readSchemaId(record), 'a schema id that is whole');
+}
 
 /** By record type, made once: readers and writers need one for each record. */
 const singleObjectHeaders = new Map<RecordType, Uint8Array>();
@@ -117,13 +78,13 @@ function singleObjectHeader(type: RecordType): Uint8Array {
   return header;
 }
 
-function openSingleObject(type: RecordType, record: Uint8Array): OpenedRecord {
+export function openSingleObject(type: RecordType, record: Uint8Array): OpenedRecord {
   const bytes = view(record);
   if (bytes[0] !== 0xc3 || (bytes.length > 1 && bytes[1] !== 0x01)) {
     throw new HalfsightError(
       'schema-unknown',
       `${type.name} record begins with ${bytes.toString('hex', 0, 2)}: neither ` +
-        'single-object encoding (c301) nor Confluent wire format (00).',
+        'single-object encoding (c301) nor Confluent wire format (00, 01).',
     );
   }
   refuseCutHeader(type, bytes, SINGLE_OBJECT_HEADER_BYTES);
@@ -141,40 +102,10 @@ function openSingleObject(type: RecordType, record: Uint8Array): OpenedRecord {
   return { writer, resolver, bodyStart: SINGLE_OBJECT_HEADER_BYTES };
 }
 
-function confluentHeader(id: number): Uint8Array {
-  const header = Buffer.alloc(CONFLUENT_HEADER_BYTES);
-  header[0] = CONFLUENT_MAGIC;
-  header.writeUInt32BE(id, 1);
-  return header;
-}
-
-function confluentId(type: RecordType, record: Uint8Array): number {
-  refuseCutHeader(type, record, CONFLUENT_HEADER_BYTES);
-  return view(record).readUInt32BE(1);
-}
-
 function refuseCutHeader(type: RecordType, record: Uint8Array, needed: number): void {
   if (record.length >= needed) return;
   const message = `${type.name} record ends after ${record.length} of the ${needed} header bytes.`;
   throw new HalfsightError('record-truncated', message);
-}
-
-function resolveOrRefuse(type: RecordType, writer: avsc.Type, what: string) {
-  try {
-    return resolverOf(type.current.type, writer);
-  } catch (error) {
-    const message = `${what} cannot be read as a ${type.name}: ${(error as Error).message}`;
-    throw new HalfsightError('schema-incompatible', message, { cause: error });
-  }
-}
-
-/** A registry may hold what avsc refuses; such a schema is as good as unknown. */
-function parseOrUndefined(schema: Parameters<typeof typeOfSchema>[0]): avsc.Type | undefined {
-  try {
-    return typeOfSchema(schema);
-  } catch {
-    return undefined;
-  }
 }
 
 function view(bytes: Uint8Array): Buffer {

@@ -158,16 +158,19 @@ export function webhookGroups({ results }: TopicTable): Readonly<Record<Task, st
 }
 
 /** Confluent's convention for the subject of a topic's values. */
+export function subjectOf(topic: Pick<Topic, 'name'>): string {
+  return `${topic.name}-value`;
+}
+
 export function subjectsOf(table: TopicTable): Record<RecordTypeName, string> {
-  const subject = (topic: Topic) => `${topic.name}-value`;
   return {
-    frame: subject(table.frames),
-    'camera-status': subject(table.status),
-    'dead-letter': subject(table.deadLetters),
-    'dead-letter-action': subject(table.deadLetterActions),
-    'head-shadow': subject(table.headShadows),
-    classification: subject(table.results.classification),
-    detection: subject(table.results.detection),
-    segmentation: subject(table.results.segmentation),
+    frame: subjectOf(table.frames),
+    'camera-status': subjectOf(table.status),
+    'dead-letter': subjectOf(table.deadLetters),
+    'dead-letter-action': subjectOf(table.deadLetterActions),
+    'head-shadow': subjectOf(table.headShadows),
+    classification: subjectOf(table.results.classification),
+    detection: subjectOf(table.results.detection),
+    segmentation: subjectOf(table.results.segmentation),
   };
 }

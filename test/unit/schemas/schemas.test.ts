@@ -64,6 +64,13 @@ describe('history', () => {
       expect(text(`${name}.avsc`)).toBe(text(last));
     });
 
+    it(`CHANGELOG.md tells of every version of ${name}`, () => {
+      const changes = readFileSync(new URL('CHANGELOG.md', FOLDER), 'utf8');
+      const told = [...changes.matchAll(new RegExp(`\`${name}\` v(\\d+)`, 'g'))];
+      const newestFirst = versions.map(({ number }) => String(number)).reverse();
+      expect(told.map(([, number]) => number)).toEqual(newestFirst);
+    });
+
     it(`every version of ${name} reads every other (FULL_TRANSITIVE)`, () => {
       for (const reader of versions) {
         for (const writer of versions) {
