@@ -116,7 +116,7 @@ describe('the wall', () => {
     await tile(page, 0)
       .getByText(/\d s old/)
       .waitFor();
-    expect(await page.locator('.tile[data-old="true"]').count()).toBe(4);
+    await eventually(() => page.locator('.tile[data-old="true"]').count()).toBe(4);
     player.isSilent = false;
     await eventually(() => page.locator('.tile[data-old="true"]').count()).toBe(0);
   });

@@ -34,7 +34,7 @@ async function openRoute() {
     if (mask === undefined) throw new Error('there is a mask');
     const large = { ...mask, mask: { ...mask.mask, counts: 'x'.repeat(256 * 1024) } };
     const made = { ...segmentation([]), masks: [large], sequence: sequence++ };
-    wall.result(made, received(segmentation([]), 1), clock.nowUs() / 1000);
+    wall.result(made, received(made, 1), clock.nowUs() / 1000);
   };
   result();
   const app = fastify();

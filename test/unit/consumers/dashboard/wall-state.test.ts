@@ -53,6 +53,7 @@ describe('WallState', () => {
       counts: { person: 2, car: 1 },
     });
     expect(state.frames.total(NOW_MS)).toBe(1);
+    expect(state.batches.mean(NOW_MS)).toBe(1);
     expect([...state.results.keys()]).toEqual(['detection', 'classification']);
   });
 
