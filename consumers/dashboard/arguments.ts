@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { HalfsightError } from '#runtime/errors.ts';
 
 export const WALL_USAGE = `\
-Usage: npm run wall
+Usage: npx halfsight wall
 
 Serves a page that shows every camera as it is analysed: what was found in each frame, how old it
 is, how far consumers are behind, and what is wrong. Open the address that it prints in a browser.
@@ -32,7 +32,7 @@ export function readWallArguments(args: readonly string[]): 'serve' | 'help' {
     return values.help === true ? 'help' : 'serve';
   } catch (cause) {
     throw new HalfsightError('usage-invalid', `${(cause as Error).message}.`, {
-      advice: 'See npm run wall -- --help.',
+      advice: 'See npx halfsight wall --help.',
       cause,
     });
   }

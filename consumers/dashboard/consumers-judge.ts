@@ -17,7 +17,7 @@ const MARKERS = 1;
  * Whether the inference consumers answer, from looks at offsets and from results:
  *
  *   silent     frames wait for `wallSilentAfterMs`, and for as long nothing was committed nor came
- *   behind     the oldest frame waits for `wallBehindMs`, until it is less than `wallCaughtUpMs`; or
+ *   behind     the oldest frame waits for `wallBehindMs`, until for less than `wallCaughtUpMs`; or
  *              some partitions are silent while others move
  *   answering  none of these, and something was answered lately
  *   idle       nothing was to be answered lately

@@ -16,8 +16,8 @@ export interface LiveChannelOptions {
 
 /**
  * Tells all pages that are open what is new: four times a second the results that they watch, once
- * a second the fleet and the rows that changed. A page that reads too slowly is passed over until it
- * has read; nothing is kept for it meanwhile.
+ * a second the fleet and the rows that changed. A page that reads too slowly is passed over until
+ * it has read; nothing is kept for it meanwhile.
  */
 export class LiveChannel {
   readonly #options: LiveChannelOptions;

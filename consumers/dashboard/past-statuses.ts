@@ -23,8 +23,8 @@ export interface PastStatusesReport {
 
 /**
  * Reads what is on the topic of statuses now. Kafka keeps the newest status of each camera, and all
- * of the last day; where those are too many, the oldest and the newest are read: what compaction has
- * left of cameras that are long gone, and what the others said last.
+ * of the last day; where those are too many, the oldest and the newest are read: what compaction
+ * has left of cameras that are long gone, and what the others said last.
  */
 export async function readPastStatuses(options: PastStatusesOptions): Promise<PastStatusesReport> {
   const { broker, topic } = options;

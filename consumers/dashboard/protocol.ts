@@ -6,8 +6,8 @@ import type { TraceSpan } from './traces/trace-span.ts';
 
 /**
  * What the wall's server and its page say to each other: types only, for both. Messages of the
- * WebSocket `/api/live` are JSON, one a message; times are microseconds since 1970-01-01 UTC, by the
- * server's clock, unless their name says otherwise; boxes are fractions of the source picture.
+ * WebSocket `/api/live` are JSON, one a message; times are microseconds since 1970-01-01 UTC, by
+ * the server's clock, unless their name says otherwise; boxes are fractions of the source picture.
  */
 
 // ---- WebSocket, server to page.

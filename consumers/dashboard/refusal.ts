@@ -55,7 +55,8 @@ export function refusalOf(error: unknown): Refusal | undefined {
       return new Refusal(
         'media-type-refused',
         'the body is no JSON.',
-        'Send it with Content-Type: application/json; spans with OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json.',
+        'Send it with Content-Type: application/json; spans with ' +
+          'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json.',
       );
     default:
       if (statusCode >= 500 || statusCode < 400) return undefined;

@@ -8,7 +8,7 @@ const TRACES_PER_SECOND = 10;
 /** Spans are to be there when somebody opens the frame that was just shown. */
 const SPANS_DELAY_MS = 1_000;
 
-/** What children need so that the wall has their spans; nothing where somebody has named a place. */
+/** What children need so that the wall has their spans; nothing where a place is named already. */
 export function spansToWall(
   wall: ListenAddress | undefined,
   { namesTelemetry }: Pick<Environment, 'namesTelemetry'>,
@@ -39,8 +39,8 @@ export interface WallChildOptions extends Pick<ChildOptions, 'clock' | 'say' | '
 }
 
 /**
- * The wall as a child process. It is there before Kafka, which it finds by itself, and a run goes on
- * without it: it only looks.
+ * The wall as a child process. It is there before Kafka, which it finds by itself, and a run goes
+ * on without it: it only looks.
  */
 export function wallChild(options: WallChildOptions): Child {
   const { wall, health, environment, bundleDirectory, clock, say, logFile } = options;

@@ -132,11 +132,15 @@ cameras:
     for (const parent of parents) {
       const [, traceId, spanId] = parent.split('-');
       const spans = sink.spans().filter((span) => span.traceId === traceId);
-      const capture = spans.find(({ parentSpanId }) => parentSpanId === undefined);
-      const encode = spans.find(({ parentSpanId }) => parentSpanId === capture?.spanId);
-      const publish = spans.find(({ parentSpanId }) => parentSpanId === encode?.spanId);
-      expect([capture?.name, encode?.name, publish?.name]).toEqual([
+      const next = (from: string | undefined) =>
+        spans.find(({ parentSpanId }) => parentSpanId === from);
+      const capture = next(undefined);
+      const wait = next(capture?.spanId);
+      const encode = next(wait?.spanId);
+      const publish = next(encode?.spanId);
+      expect([capture, wait, encode, publish].map((span) => span?.name)).toEqual([
         'capture',
+        'await encoder',
         'encode',
         `send ${topics.frames.name}`,
       ]);

@@ -8,6 +8,6 @@ it('serves, or says how', () => {
 
 it.each([['--port'], ['8470']])('refuses %s', (argument) => {
   expect(() => readWallArguments([argument])).toThrow(
-    expect.objectContaining({ code: 'usage-invalid', advice: 'See npm run wall -- --help.' }),
+    expect.objectContaining({ code: 'usage-invalid', advice: 'See npx halfsight wall --help.' }),
   );
 });

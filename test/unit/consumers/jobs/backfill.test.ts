@@ -122,7 +122,7 @@ describe('a backfill', () => {
     const scene = await storedFrames();
     await scene.time.drive(scene.write(0, 3));
     const { topics, outgoing } = scene;
-    await scene.time.drive(scene.send([{ ...outgoing('gate', 3), value: Uint8Array.of(1, 2, 3) }]));
+    await scene.time.drive(scene.send([{ ...outgoing('gate', 3), value: Uint8Array.of(9, 9, 9) }]));
     const summary = await scene.time.drive(scene.start({ cameras: ['gate'] }).summary);
     expect(summary).toMatchObject({ state: 'done', framesSelected: 4 });
     expect(summary.deadLetters).toEqual({ 'schema-unknown': 1 });
