@@ -128,6 +128,8 @@ export async function runFleet(
       isFine:
         books.faults.length === 0 &&
         disturbed === 0 &&
+        // Otherwise nothing was taken over, and nothing is shown.
+        moved > 0 &&
         takeOverMs.longest <= LIMITS.fleetTakeOverMs + 1000 / options.framesPerSecond &&
         Object.values(cycles.memoryMiB).every(
           ([, halfway = 0, end = 0]) => end - halfway < MEMORY_GROWTH_MAX_MIB,
