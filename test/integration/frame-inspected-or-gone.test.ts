@@ -1,32 +1,26 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { FrameInspector } from '#consumers/dashboard/inspect/frame-inspector.ts';
 import type { Inspection } from '#consumers/dashboard/inspect/inspection.ts';
 import { loadBundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { kafkajs } from '#runtime/kafka/kafkajs.ts';
-import { silentLogger } from '#runtime/log.ts';
 import { decodeFrame } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess, TINY_BUNDLE } from '#test/fixtures/agent-child.ts';
+import { runNode } from '#test/fixtures/collected-child.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
 import { readTopic } from './camera-agent-process.ts';
+import { openBroker } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const HALFSIGHT = join(import.meta.dirname, '../../infra/command/halfsight.mjs');
 const SHIPPED_BUNDLE = join(import.meta.dirname, '../../models/bundles/halfsight-lite0');
 
 const { brokers, prefix } = sharedStack('inspect');
-const broker = openKafka(
-  { brokers, clientId: 'inspect-test', tls: undefined, sasl: undefined },
-  { clock: systemClock, logger: silentLogger },
-);
-afterAll(() => broker.close());
+const broker = openBroker(brokers);
 
 let agent: AgentProcess | undefined;
 afterEach(async ({ task }) => {
@@ -36,20 +30,13 @@ afterEach(async ({ task }) => {
 
 /** `npx halfsight inspect` as a person types it. */
 async function type(bundle: string, ...args: string[]) {
-  const child = spawn(process.execPath, [HALFSIGHT, 'inspect', ...args], {
-    env: {
-      ...process.env,
+  const { code, output } = await runNode(HALFSIGHT, ['inspect', ...args], {
+    variables: {
       KAFKA_BROKERS: brokers.join(','),
       KAFKA_TOPIC_PREFIX: prefix,
       HALFSIGHT_BUNDLE: bundle,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let output = '';
-  child.stdout.on('data', (data: Buffer) => {
-    output += data.toString();
-  });
-  const [code] = await once(child, 'close');
   return { code, output };
 }
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { Broker, IncomingRecord } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { silentLogger } from '#runtime/log.ts';
-import { frameId } from '#schemas/frame.ts';
+import { type FrameIdentity, frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { decodeResult, type Result, TASKS } from '#schemas/result.ts';
 import { type TopicTable, topicSpecs } from '#schemas/topics.ts';
@@ -91,6 +91,15 @@ export function countResults(results: readonly Result[]): Map<string, number> {
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
+}
+
+/** Each frame has one result of each head, there are no others, and there is no dead letter. */
+export function expectEachOnce(reader: ResultReader, written: readonly FrameIdentity[]): void {
+  const counts = countResults(reader.results);
+  const expected = written.flatMap((frame) => TASKS.map((task) => `${task} ${frameId(frame)}`));
+  expect(expected.filter((key) => counts.get(key) !== 1)).toEqual([]);
+  expect(counts.size).toBe(expected.length);
+  expect(reader.deadLetters).toHaveLength(0);
 }
 
 export function isRunning(pid: number): boolean {
