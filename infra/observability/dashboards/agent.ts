@@ -1,10 +1,6 @@
 import type { Board } from './dashboard.ts';
 import { processSection } from './process-section.ts';
-import { largest, percentiles, rate, share, topTen } from './queries.ts';
-
-const CHOSEN = 'instance=~"$instance"';
-const of = (name: string, matching = '') =>
-  `${name}{${[CHOSEN, matching].filter((part) => part !== '').join(',')}}`;
+import { CHOSEN, chosen, largest, percentiles, rate, share, topTen } from './queries.ts';
 
 /** From the camera to the broker. */
 export const AGENT_BOARD: Board = {
@@ -21,15 +17,15 @@ export const AGENT_BOARD: Board = {
           about: 'Cameras that these agents run.',
           unit: 'short',
           kind: 'areas',
-          queries: { '{{state}}': `sum by (state) (${of('halfsight_agent_cameras')})` },
+          queries: { '{{state}}': `sum by (state) (${chosen('halfsight_agent_cameras')})` },
         },
         {
           title: 'Frames a second',
           about: 'Captured are published or dropped, each with a reason; the rest is on its way.',
           unit: 'cps',
           queries: {
-            captured: rate(of('halfsight_agent_frames_captured_total')),
-            published: rate(of('halfsight_agent_frames_published_total')),
+            captured: rate(chosen('halfsight_agent_frames_captured_total')),
+            published: rate(chosen('halfsight_agent_frames_published_total')),
           },
         },
         {
@@ -37,7 +33,9 @@ export const AGENT_BOARD: Board = {
           about: 'Frames that are left out here, and nowhere else. rate-limited is rate control.',
           unit: 'cps',
           kind: 'areas',
-          queries: { '{{reason}}': rate(of('halfsight_agent_frames_dropped_total'), ['reason']) },
+          queries: {
+            '{{reason}}': rate(chosen('halfsight_agent_frames_dropped_total'), ['reason']),
+          },
         },
         {
           title: 'Encoding a frame',
@@ -59,8 +57,8 @@ export const AGENT_BOARD: Board = {
           unit: 'bytes',
           queries: {
             bitstream: share(
-              rate(of('halfsight_agent_bitstream_bytes_total')),
-              rate(of('halfsight_agent_frames_encoded_total')),
+              rate(chosen('halfsight_agent_bitstream_bytes_total')),
+              rate(chosen('halfsight_agent_frames_encoded_total')),
             ),
           },
         },
@@ -69,21 +67,23 @@ export const AGENT_BOARD: Board = {
           about: 'Of records that the broker has acknowledged.',
           unit: 'Bps',
           queries: {
-            '{{instance}}': rate(of('halfsight_agent_published_bytes_total'), ['instance']),
+            '{{instance}}': rate(chosen('halfsight_agent_published_bytes_total'), ['instance']),
           },
         },
         {
           title: 'Sources opened again',
           about: 'Reconnects a second: cameras that come and go.',
           unit: 'cps',
-          queries: { '{{instance}}': rate(of('halfsight_agent_reconnects_total'), ['instance']) },
+          queries: {
+            '{{instance}}': rate(chosen('halfsight_agent_reconnects_total'), ['instance']),
+          },
         },
         {
           title: 'Frames on their way',
           about: 'Captured, and neither published nor dropped yet.',
           unit: 'short',
           queries: {
-            '{{instance}}': `sum by (instance) (${of('halfsight_agent_frames_in_flight')})`,
+            '{{instance}}': `sum by (instance) (${chosen('halfsight_agent_frames_in_flight')})`,
           },
         },
       ],
@@ -95,7 +95,7 @@ export const AGENT_BOARD: Board = {
           title: 'Frames that wait',
           about: 'encode: for an encoder; backlog: for the broker; spool: on disk in an outage.',
           unit: 'short',
-          queries: { '{{queue}}': `sum by (queue) (${of('halfsight_agent_queue_length')})` },
+          queries: { '{{queue}}': `sum by (queue) (${chosen('halfsight_agent_queue_length')})` },
         },
         {
           title: 'How full',
@@ -103,8 +103,8 @@ export const AGENT_BOARD: Board = {
           unit: 'percentunit',
           queries: {
             '{{queue}} {{instance}}': share(
-              of('halfsight_agent_queue_bytes'),
-              of('halfsight_agent_queue_max_bytes'),
+              chosen('halfsight_agent_queue_bytes'),
+              chosen('halfsight_agent_queue_max_bytes'),
             ),
           },
         },
@@ -112,7 +112,7 @@ export const AGENT_BOARD: Board = {
           title: 'Dropped from a queue',
           about: 'Frames a second, by the queue that was full.',
           unit: 'cps',
-          queries: { '{{queue}}': rate(of('halfsight_agent_queue_dropped_total'), ['queue']) },
+          queries: { '{{queue}}': rate(chosen('halfsight_agent_queue_dropped_total'), ['queue']) },
         },
       ],
     },
@@ -124,7 +124,7 @@ export const AGENT_BOARD: Board = {
           about: 'By camera; those beyond the first 128 of an agent share "other".',
           unit: 'cps',
           queries: {
-            '{{camera_id}}': rate(of('halfsight_agent_camera_frames_published_total'), [
+            '{{camera_id}}': rate(chosen('halfsight_agent_camera_frames_published_total'), [
               'camera_id',
             ]),
           },
@@ -134,7 +134,7 @@ export const AGENT_BOARD: Board = {
           about: 'Of the bitstreams, by camera.',
           unit: 'Bps',
           queries: {
-            '{{camera_id}}': rate(of('halfsight_agent_camera_bitstream_bytes_total'), [
+            '{{camera_id}}': rate(chosen('halfsight_agent_camera_bitstream_bytes_total'), [
               'camera_id',
             ]),
           },
@@ -145,7 +145,7 @@ export const AGENT_BOARD: Board = {
           unit: 's',
           queries: {
             '{{camera_id}}': topTen(
-              largest(of('halfsight_agent_camera_last_frame_age_seconds'), ['camera_id']),
+              largest(chosen('halfsight_agent_camera_last_frame_age_seconds'), ['camera_id']),
             ),
           },
         },
@@ -155,7 +155,7 @@ export const AGENT_BOARD: Board = {
           unit: 'cps',
           queries: {
             '{{camera_id}} {{reason}}': topTen(
-              rate(of('halfsight_agent_camera_frames_dropped_total'), ['camera_id', 'reason']),
+              rate(chosen('halfsight_agent_camera_frames_dropped_total'), ['camera_id', 'reason']),
             ),
           },
         },

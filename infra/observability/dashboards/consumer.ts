@@ -1,10 +1,6 @@
 import type { Board } from './dashboard.ts';
 import { processSection } from './process-section.ts';
-import { largest, mean, percentiles, quantile, rate, share } from './queries.ts';
-
-const CHOSEN = 'instance=~"$instance"';
-const of = (name: string, matching = '') =>
-  `${name}{${[CHOSEN, matching].filter((part) => part !== '').join(',')}}`;
+import { CHOSEN, chosen, largest, mean, percentiles, quantile, rate, share } from './queries.ts';
 
 /** From the broker to results. */
 export const CONSUMER_BOARD: Board = {
@@ -22,8 +18,8 @@ export const CONSUMER_BOARD: Board = {
             'Fetched, and committed: results of all heads and the position, in one transaction.',
           unit: 'cps',
           queries: {
-            fetched: rate(of('halfsight_inference_frames_fetched_total')),
-            committed: rate(of('halfsight_inference_frames_committed_total')),
+            fetched: rate(chosen('halfsight_inference_frames_fetched_total')),
+            committed: rate(chosen('halfsight_inference_frames_committed_total')),
           },
         },
         {
@@ -32,7 +28,7 @@ export const CONSUMER_BOARD: Board = {
           unit: 'cps',
           kind: 'areas',
           queries: {
-            '{{task}} {{status}}': rate(of('halfsight_inference_results_total'), [
+            '{{task}} {{status}}': rate(chosen('halfsight_inference_results_total'), [
               ...['task', 'status'],
             ]),
           },
@@ -49,7 +45,7 @@ export const CONSUMER_BOARD: Board = {
           about: 'Age of the oldest frame of a partition that has no result yet.',
           unit: 's',
           queries: {
-            'partition {{partition}}': largest(of('halfsight_inference_lag_seconds'), [
+            'partition {{partition}}': largest(chosen('halfsight_inference_lag_seconds'), [
               'partition',
             ]),
           },
@@ -60,7 +56,7 @@ export const CONSUMER_BOARD: Board = {
           unit: 'short',
           kind: 'areas',
           queries: {
-            'partition {{partition}}': largest(of('halfsight_inference_lag_records'), [
+            'partition {{partition}}': largest(chosen('halfsight_inference_lag_records'), [
               'partition',
             ]),
           },
@@ -69,7 +65,7 @@ export const CONSUMER_BOARD: Board = {
           title: 'Dead letters a second',
           about: 'Records that cannot be analysed, by what was wrong.',
           unit: 'cps',
-          queries: { '{{code}}': rate(of('halfsight_inference_dead_letters_total'), ['code']) },
+          queries: { '{{code}}': rate(chosen('halfsight_inference_dead_letters_total'), ['code']) },
         },
       ],
     },
@@ -89,7 +85,7 @@ export const CONSUMER_BOARD: Board = {
           about: 'count: full; idle: the engine was free; age: a frame waited; drain: the end.',
           unit: 'cps',
           kind: 'areas',
-          queries: { '{{reason}}': rate(of('halfsight_inference_batches_total'), ['reason']) },
+          queries: { '{{reason}}': rate(chosen('halfsight_inference_batches_total'), ['reason']) },
         },
         {
           title: 'Time of a batch, p95',
@@ -124,9 +120,9 @@ export const CONSUMER_BOARD: Board = {
           about: 'Batches run again, transactions that failed, ends of the engine process.',
           unit: 'cps',
           queries: {
-            'batches retried': rate(of('halfsight_inference_batches_retried_total')),
-            'transactions failed': rate(of('halfsight_inference_transactions_failed_total')),
-            'engine restarts': rate(of('halfsight_inference_engine_restarts_total')),
+            'batches retried': rate(chosen('halfsight_inference_batches_retried_total')),
+            'transactions failed': rate(chosen('halfsight_inference_transactions_failed_total')),
+            'engine restarts': rate(chosen('halfsight_inference_engine_restarts_total')),
           },
         },
         {
@@ -134,7 +130,7 @@ export const CONSUMER_BOARD: Board = {
           about: 'By a new head that runs beside the live one.',
           unit: 'cps',
           queries: {
-            '{{outcome}}': rate(of('halfsight_inference_frames_shadowed_total'), ['outcome']),
+            '{{outcome}}': rate(chosen('halfsight_inference_frames_shadowed_total'), ['outcome']),
           },
         },
       ],
@@ -148,8 +144,8 @@ export const CONSUMER_BOARD: Board = {
           unit: 'percentunit',
           queries: {
             '{{instance}}': share(
-              of('halfsight_inference_in_flight_bytes'),
-              of('halfsight_inference_in_flight_max_bytes'),
+              chosen('halfsight_inference_in_flight_bytes'),
+              chosen('halfsight_inference_in_flight_max_bytes'),
             ),
           },
         },
@@ -157,15 +153,17 @@ export const CONSUMER_BOARD: Board = {
           title: 'Queues',
           about: 'Frames that wait, by where.',
           unit: 'short',
-          queries: { '{{queue}}': `sum by (queue) (${of('halfsight_inference_queue_length')})` },
+          queries: {
+            '{{queue}}': `sum by (queue) (${chosen('halfsight_inference_queue_length')})`,
+          },
         },
         {
           title: 'Partitions',
           about: 'Assigned, and those of them that are paused because enough of them is here.',
           unit: 'short',
           queries: {
-            'assigned {{instance}}': of('halfsight_inference_partitions_assigned'),
-            'paused {{instance}}': of('halfsight_inference_partitions_paused'),
+            'assigned {{instance}}': chosen('halfsight_inference_partitions_assigned'),
+            'paused {{instance}}': chosen('halfsight_inference_partitions_paused'),
           },
         },
       ],

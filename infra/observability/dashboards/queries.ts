@@ -1,5 +1,13 @@
 /** PromQL that charts have in common; `by` are the labels that tell series apart. */
 
+/** Of the instances that a board's reader has chosen; PromQL's, without the braces. */
+export const CHOSEN = 'instance=~"$instance"';
+
+/** The series of a metric of those instances, and of what else they have to match. */
+export function chosen(name: string, matching = ''): string {
+  return `${name}{${[CHOSEN, matching].filter((part) => part !== '').join(',')}}`;
+}
+
 /** A second, over as long as a chart's resolution wants. */
 export function rate(counter: string, by: readonly string[] = []): string {
   return `sum${grouping(by)} (rate(${counter}[$__rate_interval]))`;
