@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describeError, HalfsightError } from './errors.ts';
+import { describeError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { listenAt } from './listen.ts';
 import type { Logger } from './log.ts';
 import { gather, type MetricSource } from './metrics/family.ts';
 import type { ListenAddress } from './variable-reader.ts';
@@ -152,19 +153,13 @@ function refusal(status: number, detail: string): Answer {
   return { status, body: JSON.stringify({ status: 'refused', detail }) };
 }
 
-async function listenOn(server: Server, { host, port }: ListenAddress): Promise<string> {
-  try {
-    await new Promise<void>((resolve, reject) => {
+async function listenOn(server: Server, listen: ListenAddress): Promise<string> {
+  await listenAt(listen, 'HALFSIGHT_HEALTH_LISTEN', (at) => {
+    return new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port }, resolve);
+      server.listen(at, resolve);
     });
-  } catch (cause) {
-    const message = `cannot listen on ${host}:${port} (${(cause as Error).message}).`;
-    throw new HalfsightError('settings-invalid', message, {
-      advice: 'Set HALFSIGHT_HEALTH_LISTEN to another host:port.',
-      cause,
-    });
-  }
+  });
   const { address, port: given, family } = server.address() as AddressInfo;
   return `${family === 'IPv6' ? `[${address}]` : address}:${given}`;
 }

@@ -142,7 +142,7 @@ export const LAYERS: readonly Layer[] = [
     folder: 'infra/heads/',
     mayImport: [
       ...['infra/heads/', 'models/', 'runtime/', 'schemas/', 'consumers/subscriber/print.ts'],
-      ...['text-table', 'read-to-end', 'local-brokers'].map(
+      ...['text-table', 'read-to-end', 'local-servers'].map(
         (name) => `consumers/subscriber/${name}.ts`,
       ),
     ],
@@ -161,7 +161,7 @@ export const LAYERS: readonly Layer[] = [
     mayImport: [
       ...['infra/control/', 'infra/fleet/', 'infra/heads/', 'infra/command/nearest.ts'],
       ...['producers/fleet/', 'consumers/jobs/', 'consumers/dead-letters/'],
-      ...['consumers/subscriber/local-brokers.ts', 'consumers/subscriber/print.ts'],
+      ...['consumers/subscriber/local-servers.ts', 'consumers/subscriber/print.ts'],
       ...['models/bundle.ts', 'runtime/', 'schemas/'],
     ],
   },

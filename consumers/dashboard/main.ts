@@ -1,21 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
-import { localRedis } from '#consumers/subscriber/local-redis.ts';
+import { localBrokers, localRedis } from '#consumers/subscriber/local-servers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { type Bundle, reloadBundle } from '#models/bundle.ts';
 import { howToMakeToken, readTokens } from '#runtime/access-tokens.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { runCommand } from '#runtime/command.ts';
-import { describeError } from '#runtime/errors.ts';
-import { startHealthServer } from '#runtime/health-server.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import { checkListen, isLoopback } from '#runtime/loopback.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
-import { startMetricsExport } from '#runtime/metrics/otlp.ts';
-import { processMetrics } from '#runtime/metrics/process-metrics.ts';
+import { startObservation } from '#runtime/observation.ts';
 import {
   brokerSettings,
   DEFAULT_WALL_LISTEN,
@@ -58,7 +54,7 @@ await runProcess(createLogger({ level, format }), ({ stopping, logger }) =>
 );
 
 async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
-  const { wallListen = DEFAULT_WALL_LISTEN, wallTokens, healthListen, metricsExport } = environment;
+  const { wallListen = DEFAULT_WALL_LISTEN, wallTokens } = environment;
   const tokens = wallTokens === undefined ? undefined : readTokens(wallTokens, TOKEN_VARIABLE);
   const isOpen = tokens === undefined;
   checkListen(wallListen, !isOpen, { listen: 'HALFSIGHT_WALL_LISTEN', token: TOKEN_VARIABLE });
@@ -66,12 +62,11 @@ async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
   const telemetry = new Telemetry();
   const parts = assemble({ tracer: tracing.tracer, telemetry, logger });
   const { wall, feed, channel } = parts;
-  const metrics = [processMetrics('wall'), telemetry];
-  const health = await startHealthServer({
-    ...{ listen: healthListen, metrics, stopping, logger },
+  const observation = await startObservation({
+    ...{ process: 'wall', serviceName: 'halfsight-wall', environment },
+    ...{ metrics: [telemetry], stopping, clock, logger },
     ready: () => ({ kafka: wall.isReading ? 'ok' : (wall.trouble ?? 'not read yet') }),
   });
-  const exporting = await startMetricsExport('halfsight-wall', metricsExport, metrics, clock);
   const app = await buildServer({ ...parts, tokens, pageFolder: PAGE_FOLDER, clock, logger });
   const address = await listen(app, wallListen);
   warnOf(wallListen.host, isOpen, logger);
@@ -85,12 +80,9 @@ async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
   channel.stop();
   await feeding;
   // Spans of our own may come to this very server, so they go before it is closed.
-  await tracing.stop().catch((error: unknown) => {
-    logger.warn('spans-lost', { error: describeError(error) });
-  });
+  await tracing.stop();
   await app.close();
-  await exporting.stop();
-  await health.close();
+  await observation.close();
 }
 
 function warnOf(host: string, isOpen: boolean, logger: Logger): void {

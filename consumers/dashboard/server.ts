@@ -2,8 +2,9 @@ import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AccessToken } from '#runtime/access-tokens.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { describeError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { listenAt } from '#runtime/listen.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { ListenAddress } from '#runtime/variable-reader.ts';
 import { type CameraRoutesOptions, cameraRoutes } from './camera-routes.ts';
@@ -69,15 +70,8 @@ function mistakeOfOurs(error: unknown, url: string, logger: Logger): Refusal {
 }
 
 /** Resolves to the address for browsers. Throws `settings-invalid`. */
-export async function listen(app: FastifyInstance, address: ListenAddress): Promise<string> {
-  const { host, port } = address;
-  try {
-    return await app.listen({ host, port, listenTextResolver: (text) => text });
-  } catch (cause) {
-    const message = `cannot listen on ${host}:${port} (${(cause as Error).message}).`;
-    throw new HalfsightError('settings-invalid', message, {
-      advice: 'Set HALFSIGHT_WALL_LISTEN to another host:port.',
-      cause,
-    });
-  }
+export function listen(app: FastifyInstance, address: ListenAddress): Promise<string> {
+  return listenAt(address, 'HALFSIGHT_WALL_LISTEN', (at) =>
+    app.listen({ ...at, listenTextResolver: (text) => text }),
+  );
 }

@@ -1,4 +1,4 @@
-import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { localBrokers } from '#consumers/subscriber/local-servers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { commandLogger, runCommand } from '#runtime/command.ts';

@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { loadBundle } from '#models/bundle.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { type Clock, systemClock } from '#runtime/clock.ts';
-import { describeError, HalfsightError } from '#runtime/errors.ts';
 import type { Checks } from '#runtime/health-server.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, type Lifecycle, readAtStart, runProcess } from '#runtime/lifecycle.ts';
@@ -12,6 +11,7 @@ import { logFigures } from '#runtime/metrics/figures.ts';
 import { startObservation } from '#runtime/observation.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
+import { untilPossible } from '#runtime/until-possible.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { assemble } from './assemble.ts';
@@ -95,17 +95,12 @@ async function connect(
   { stopping, clock, logger }: Omit<Lifecycle, 'stop'> & { readonly clock: Clock },
 ): Promise<Framing | undefined> {
   const results = engine.heads.map((task) => topics.results[task]);
-  while (!stopping.aborted) {
-    try {
-      const shadows = environment.headsDirectory === undefined ? [] : [topics.headShadows];
-      const used = [topics.frames, topics.deadLetters, ...results, ...shadows];
-      for (const { name } of used) await broker.partitionCount(name);
-      return await openFraming(environment.schemaRegistry, topics);
-    } catch (error) {
-      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
-      logger.warn('consumer-waits', { error: describeError(error) });
-      await clock.sleep(LIMITS.acquireRetryDelayMsMax, stopping);
-    }
-  }
-  return undefined;
+  const shadows = environment.headsDirectory === undefined ? [] : [topics.headShadows];
+  const used = [topics.frames, topics.deadLetters, ...results, ...shadows];
+  const attempt = async () => {
+    for (const { name } of used) await broker.partitionCount(name);
+    return await openFraming(environment.schemaRegistry, topics);
+  };
+  const waiting = { event: 'consumer-waits', delayMs: LIMITS.acquireRetryDelayMsMax };
+  return await untilPossible(attempt, { ...waiting, stopping, clock, logger });
 }

@@ -2,9 +2,8 @@ import './background.ts';
 import { hostname } from 'node:os';
 import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { aborted, type Lifecycle, readAtStart, runProcess } from '#runtime/lifecycle.ts';
+import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
@@ -12,6 +11,7 @@ import { startObservation } from '#runtime/observation.ts';
 import { Polled } from '#runtime/polled.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
+import { untilPossible } from '#runtime/until-possible.ts';
 import { backfillSpecs, topicTable } from '#schemas/topics.ts';
 import { JobQueue } from './job-queue.ts';
 import { KINDS } from './kinds.ts';
@@ -58,10 +58,16 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     await checkBroker(broker, [topics.frames, ...backfillSpecs(topics)]);
     await queue.ping();
   };
-  const tell = (trouble: string) => {
-    waitsFor = trouble;
+  const waiting = {
+    event: 'jobs-wait',
+    delayMs: LIMITS.acquireRetryDelayMsMax,
+    onTrouble: (trouble: string) => {
+      waitsFor = trouble;
+    },
   };
-  if (await untilPasses(check, tell, { stopping, logger })) {
+  await untilPossible(check, { ...waiting, stopping, clock, logger });
+  if (!stopping.aborted) {
+    waitsFor = 'ok';
     const tracing = await startTracing('halfsight-jobs', environment);
     const { tracer } = tracing;
     const name = `${hostname()}-${process.pid}`;
@@ -84,27 +90,6 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   await broker.close();
   await observation.close();
 });
-
-/** Tells why not, and `ok` in the end. Resolves with false when asked to stop meanwhile. */
-async function untilPasses(
-  check: () => Promise<void>,
-  tell: (outcome: string) => void,
-  { stopping, logger }: Pick<Lifecycle, 'stopping' | 'logger'>,
-): Promise<boolean> {
-  while (!stopping.aborted) {
-    try {
-      await check();
-      tell('ok');
-      return !stopping.aborted;
-    } catch (error) {
-      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
-      tell(describeError(error));
-      logger.warn('jobs-wait', { error: describeError(error) });
-      await systemClock.sleep(LIMITS.acquireRetryDelayMsMax, stopping);
-    }
-  }
-  return false;
-}
 
 async function checkBroker(
   broker: Broker,

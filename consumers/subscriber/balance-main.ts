@@ -9,7 +9,7 @@ import { TASKS, type Task } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
 import type { BalanceReport } from './balance.ts';
 import { renderBalance } from './balance-table.ts';
-import { localBrokers } from './local-brokers.ts';
+import { localBrokers } from './local-servers.ts';
 import { print } from './print.ts';
 import { readBalance } from './read-balance.ts';
 

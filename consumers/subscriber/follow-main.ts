@@ -16,7 +16,7 @@ import {
   formatLine,
   readFollowArguments,
 } from './follow.ts';
-import { localBrokers } from './local-brokers.ts';
+import { localBrokers } from './local-servers.ts';
 import { type Subscription, subscribe } from './subscribe.ts';
 
 /** `npm run follow -- detection`: results of a task in the terminal; see FOLLOW_USAGE. */

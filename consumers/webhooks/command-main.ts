@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { localBrokers } from '#consumers/subscriber/local-servers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { commandLogger, runCommand } from '#runtime/command.ts';

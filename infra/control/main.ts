@@ -1,6 +1,6 @@
 import { JobQueue } from '#consumers/jobs/job-queue.ts';
 import { KINDS } from '#consumers/jobs/kinds.ts';
-import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { localBrokers } from '#consumers/subscriber/local-servers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { listHeads } from '#infra/heads/commands.ts';
 import { HeadFolder } from '#infra/heads/folder.ts';
@@ -13,6 +13,7 @@ import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { listenAt } from '#runtime/listen.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import { checkListen, isLoopback } from '#runtime/loopback.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
@@ -30,7 +31,6 @@ import type { ListenAddress } from '#runtime/variable-reader.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { CONTROL_USAGE, readControlArguments } from './arguments.ts';
 import { DeadLetterReader } from './dead-letter-reader.ts';
-import { listen } from './listen.ts';
 import { buildServer } from './server.ts';
 import { Telemetry } from './telemetry.ts';
 import { TOKEN_VARIABLE } from './tokens.ts';
@@ -64,7 +64,9 @@ async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
   const parts = assemble({ redis, tracer: tracing.tracer, telemetry, stopping, logger });
   const observation = await observed(parts);
   const app = await buildServer({ ...parts, clients });
-  const address = await listen(app, controlListen);
+  const address = await listenAt(controlListen, 'HALFSIGHT_CONTROL_LISTEN', (at) =>
+    app.listen({ ...at, listenTextResolver: (text) => text }),
+  );
   warnOf(controlListen, clients !== undefined, logger);
   logger.info('control-started', { address, tokens: clients?.length ?? 0 });
   const stopFigures = logFigures(() => [telemetry.snapshot()], systemClock, logger);

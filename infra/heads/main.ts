@@ -1,4 +1,4 @@
-import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { localBrokers } from '#consumers/subscriber/local-servers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { readToEnd } from '#consumers/subscriber/read-to-end.ts';
 import { loadBundle } from '#models/bundle.ts';

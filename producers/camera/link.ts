@@ -3,6 +3,7 @@ import type { Clock } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
+import { untilPossible } from '#runtime/until-possible.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import type { SchemaRegistrySettings } from '#schemas/registry-line.ts';
@@ -35,18 +36,13 @@ export async function connect(
   options: ConnectOptions,
 ): Promise<Link | undefined> {
   const { schemaRegistry, stopping, clock, logger } = options;
-  while (!stopping.aborted) {
-    try {
-      // Without its ids no record can be written, not even to the disk.
-      const framing = await openFraming(schemaRegistry, topics);
-      return { framing, ...(await openProducer(broker, topics, options)) };
-    } catch (error) {
-      if (!(error instanceof HalfsightError && error.canRetry)) throw error;
-      logger.warn('agent-waits', { error: describeError(error) });
-      await clock.sleep(LIMITS.publishRetryDelayMsMax, stopping);
-    }
-  }
-  return undefined;
+  const attempt = async () => {
+    // Without its ids no record can be written, not even to the disk.
+    const framing = await openFraming(schemaRegistry, topics);
+    return { framing, ...(await openProducer(broker, topics, options)) };
+  };
+  const waiting = { event: 'agent-waits', delayMs: LIMITS.publishRetryDelayMsMax };
+  return await untilPossible(attempt, { ...waiting, stopping, clock, logger });
 }
 
 async function openProducer(

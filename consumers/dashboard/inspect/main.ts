@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { localBrokers } from '#consumers/subscriber/local-brokers.ts';
+import { localBrokers } from '#consumers/subscriber/local-servers.ts';
 import { print } from '#consumers/subscriber/print.ts';
 import { type Bundle, reloadBundle } from '#models/bundle.ts';
 import { systemClock } from '#runtime/clock.ts';
