@@ -5,8 +5,9 @@ const oneByOne = { fileParallelism: false, testTimeout: 180_000, hookTimeout: 18
 /**
  * Four projects: `unit` runs files side by side; `integration` uses real Kafka, Redis and ffmpeg,
  * so its files run one after another: a model in each of them on two cores would only time out.
- * `servers` are those that start, cut off and kill servers of their own, and mostly wait for them;
- * `python` tests the programs that make bundles. run.ts says which run beside one another.
+ * `servers` are those that need none of the shared servers: most start, cut off and kill servers of
+ * their own, and mostly wait for them; `python` tests the programs that make bundles. run.ts says
+ * which run beside one another.
  */
 export default defineConfig({
   test: {

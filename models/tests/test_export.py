@@ -26,6 +26,7 @@ from export.checkpoint import load_checkpoint
 from export.config import Said, read_config
 from export.model import Model, build
 from export.operators import TRANSLATIONS
+from tests import exporter  # noqa: F401
 from tests import official_models as official
 from training.labels import COCO_IDS
 

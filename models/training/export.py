@@ -61,9 +61,18 @@ SHIPPED = BundleSpec(
 )  # fmt: skip
 
 
+def export_encoder(model: Halfsight, folder: Path) -> None:
+    image = torch.zeros(1, INPUT_SIDE, INPUT_SIDE, 3, dtype=torch.uint8)
+    rate_point = torch.zeros(1, dtype=torch.int64)
+    to_onnx(
+        model.encoder(), {"image": image, "rate_point": rate_point}, ["latent"],
+        folder / "encoder.onnx",
+    )  # fmt: skip
+
+
 def export_graphs(model: Halfsight, spec: BundleSpec, folder: Path) -> None:
     """Encoder, body and the heads of the bundle's tasks."""
-    image = torch.zeros(1, INPUT_SIDE, INPUT_SIDE, 3, dtype=torch.uint8)
+    export_encoder(model, folder)
     rate_point = torch.zeros(1, dtype=torch.int64)
     side = INPUT_SIDE // spec.stride
     latent = torch.zeros(1, spec.channels, side, side, dtype=torch.int32)
@@ -78,10 +87,6 @@ def export_graphs(model: Halfsight, spec: BundleSpec, folder: Path) -> None:
         "detection": (model.detection, features, ["boxes", "scores", "classes"]),
         "segmentation": (model.segmentation, features, ["class_map"]),
     }
-    to_onnx(
-        model.encoder(), {"image": image, "rate_point": rate_point}, ["latent"],
-        folder / "encoder.onnx",
-    )  # fmt: skip
     to_onnx(
         model.body(), {"latent": latent, "rate_point": rate_point}, list(FEATURES),
         folder / "body.onnx",

@@ -13,4 +13,4 @@ registryContract(() => {
     clock: host.clock,
     drive: (work) => time.drive(work),
   };
-});
+}, false);

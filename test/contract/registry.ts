@@ -13,8 +13,8 @@ export interface RegistryOnTrial {
   readonly drive: <T>(work: Promise<T>) => Promise<T>;
 }
 
-/** What agents and operators rely on of the registry port. */
-export function registryContract(prepare: () => RegistryOnTrial): void {
+/** What agents and operators rely on of the registry port; `concurrent`: waits are side by side. */
+export function registryContract(prepare: () => RegistryOnTrial, concurrent: boolean): void {
   let trial: RegistryOnTrial;
   const opened: Registry[] = [];
   beforeAll(() => {
@@ -33,7 +33,7 @@ export function registryContract(prepare: () => RegistryOnTrial): void {
   describe('leases', () => leaseChecks(check));
   describe('placement', () => placementChecks(check));
   describe('books', () => bookChecks(check));
-  describe('time', () => timeChecks(check));
+  describe('time', { concurrent }, () => timeChecks(check));
 }
 
 interface Lab {
@@ -94,7 +94,8 @@ class Member {
 
 function cameraChecks(check: Check): void {
   check('keeps what was put, and counts versions', async ({ registry }) => {
-    const others = { labels: { site: 'a' }, heads: ['detect'], rate: { coarsest: 3 } };
+    const preview = { everySeconds: 30, width: 160 };
+    const others = { labels: { site: 'a' }, heads: ['detect'], rate: { coarsest: 3 }, preview };
     const camera = wanted('gate', { ratePoint: 2, ...others });
     const version = await registry.put(camera);
     expect(version).toBeGreaterThan(0);
@@ -167,8 +168,7 @@ function leaseChecks(check: Check): void {
     const members = await Promise.all([1, 2, 3].map(() => new Member(registry).join()));
     await Promise.all(members.map((member) => member.beat({ share: 15 })));
     const held = await Promise.all(members.map((member) => member.held()));
-    const all = held.flatMap((tokens) => [...tokens.keys()]);
-    expect([...all].sort()).toEqual([...ids].sort());
+    expect(held.flatMap((tokens) => [...tokens.keys()]).sort()).toEqual([...ids].sort());
   });
 
   check('keeps the lease of a changed camera until its owner gives it', async ({ registry }) => {

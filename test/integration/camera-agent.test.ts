@@ -85,8 +85,8 @@ cameras:
     }
     const config = lines.join('\n');
     const { topics, agent } = await startAgent('busy', { config, bundle: SHIPPED_BUNDLE });
-    const enough = async () => (await recordCount(broker, topics.frames.name)) >= 60;
-    await agent.until('60 frames are published', 40_000, enough);
+    const enough = async () => (await recordCount(broker, topics.frames.name)) >= 40;
+    await agent.until('40 frames are published', 40_000, enough);
     expect(await agent.stop()).toBe(0);
     const books = await checkBooks(broker, topics, await loadBundle(SHIPPED_BUNDLE));
     expect(books.size).toBe(4);

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeBitstream } from '#codec/bitstream.ts';
 import type { Delivery } from '#consumers/inference/delivery.ts';
 import { parseDelivery, type Select } from '#consumers/inference/parse.ts';
 import { wantedHeads } from '#consumers/inference/parsed-frame.ts';
@@ -10,8 +12,13 @@ import { silentLogger } from '#runtime/log.ts';
 import { noTracer } from '#runtime/trace.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
+import { plain } from '#test/unit/schemas/samples.ts';
 import { newLane, outcome, record, settled } from './fakes.ts';
 import { EPOCH, type TinyFrames, tinyFrames } from './tiny-frames.ts';
+
+const FRAMES_V1 = JSON.parse(
+  readFileSync(new URL('../../../golden/frames-v1.json', import.meta.url), 'utf8'),
+) as { records: { sequence: number; brightness: number; hex: string }[] };
 
 let tiny: TinyFrames;
 beforeAll(async () => {
@@ -97,6 +104,22 @@ describe('parse', () => {
     ]);
     expect(buried).toEqual([]);
   });
+});
+
+it('takes what the first version of the camera wrote, down to the latent', async () => {
+  const { parse, buried } = setUp();
+  const { bundle } = tiny;
+  for (const { sequence, brightness, hex } of FRAMES_V1.records) {
+    const parsed = defined(await parse(Buffer.from(hex, 'hex')), 'a frame');
+    const { bitstream, ...said } = parsed.frame;
+    const { bitstream: _, ...expected } = tiny.frame(sequence, {}, brightness);
+    expect(plain(said)).toEqual(plain(expected));
+    expect(parsed.heads).toEqual(['detection', 'segmentation']);
+    const tablesOf = (hash: string) => bundle.tablesByHash.get(hash);
+    const { symbols } = decodeBitstream(bitstream, tablesOf, bundle.latentShape()).latent;
+    expect(new Set(symbols)).toEqual(new Set([Math.round((brightness - 128) / 8)]));
+  }
+  expect(buried).toEqual([]);
 });
 
 it('says which of the active heads a frame wants', async () => {

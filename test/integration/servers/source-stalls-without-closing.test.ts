@@ -2,8 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import {
+  makeTestClip,
+  publishClip,
+  startRtspRelay,
+  waitUntil,
+} from '#test/integration/rtsp-relay.ts';
 import { recordCamera } from './recorded-camera.ts';
-import { makeTestClip, publishClip, startRtspRelay, waitUntil } from './rtsp-relay.ts';
 
 test('a source that stalls with its connection open is given up and opened again', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'halfsight-stall-'));

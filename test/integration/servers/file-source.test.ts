@@ -8,8 +8,8 @@ import type { Image } from '#producers/camera/image.ts';
 import { createFfmpegSource } from '#producers/camera/sources/ffmpeg.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
+import { makeTestClip, runFfmpeg, waitUntil } from '#test/integration/rtsp-relay.ts';
 import { INPUT, recordCamera } from './recorded-camera.ts';
-import { makeTestClip, runFfmpeg, waitUntil } from './rtsp-relay.ts';
 
 let folder = '';
 const clips: Record<string, string> = {};
@@ -182,7 +182,7 @@ test('ffmpeg ends when the process that reads from it is killed', async () => {
     }
   `;
   const parent = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
-    cwd: join(import.meta.dirname, '../..'),
+    cwd: join(import.meta.dirname, '../../..'),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(parent.stdout, 'data');

@@ -2,8 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  makeTestClip,
+  publishClip,
+  startRtspRelay,
+  waitUntil,
+} from '#test/integration/rtsp-relay.ts';
 import { recordCamera } from './recorded-camera.ts';
-import { makeTestClip, publishClip, startRtspRelay, waitUntil } from './rtsp-relay.ts';
 
 let folder = '';
 let clip = '';

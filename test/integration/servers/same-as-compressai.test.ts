@@ -17,7 +17,7 @@ import { describeCase } from '#test/compressai/shrink.ts';
  * Our coders against the real CompressAI, which `prepareOracle` downloads once. `npm run
  * differential` does the same with ten thousand cases.
  */
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 const SHIPPED = join(ROOT, 'models', 'bundles', 'halfsight-lite0', 'tables.json');
 const TINY = join(ROOT, 'test', 'golden', 'tiny-bundle', 'tables.json');
 const SEED = 20261127;
