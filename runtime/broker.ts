@@ -204,6 +204,11 @@ export interface Broker {
    */
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, number>>;
   committedOffsets(groupId: string, topic: string): Promise<ReadonlyMap<number, number>>;
+  /**
+   * Ids of the members of a consumer group, none where there is no such group. Whoever joins gets
+   * an id that nobody had; one that was killed is there until its session is over.
+   */
+  groupMembers(groupId: string): Promise<readonly string[]>;
   /** A look at what is stored, outside of any group: it waits for no record and leaves no trace. */
   fetch(request: FetchRequest): Promise<FetchedSlice>;
   openProducer(): Promise<Producer>;

@@ -38,7 +38,8 @@ export const LIMITS = {
   camerasPerAgentMax: 512,
   /** Frames a camera may hold before encoding. One: the newest frame wins. */
   framesWaitingPerCameraMax: 1,
-  accumulatorLingerMs: 20,
+  /** Sends begin at most so often, unless they are full; after a pause one begins at once. */
+  sendIntervalMs: 50,
   /** Bytes of one send: where it begins, and how far it adapts to the line. */
   accumulatorBytesStart: 32 * 1024,
   accumulatorBytesMin: 4 * 1024,
@@ -60,6 +61,8 @@ export const LIMITS = {
   publishRetryDelayMsMin: 100,
   publishRetryDelayMsMax: 3_000,
   encoderWorkersMax: 64,
+  /** Frames given to one encoder: one is encoded while the next travels. */
+  framesPerEncoderMax: 2,
   encoderRestartDelayMsMin: 100,
   encoderRestartDelayMsMax: 5_000,
   framesPerSecondMax: 60,
@@ -93,6 +96,23 @@ export const LIMITS = {
   /** Bytes a second of one camera that a budget may say. */
   rateBudgetBytesMin: 100,
   rateBudgetBytesMax: 100_000_000,
+
+  // ---- Previews: small pictures of cameras whose settings let them leave the camera ------------
+  /** How often a camera may send one. */
+  previewSecondsMin: 5,
+  previewSecondsMax: 600,
+  /** Its longer side, pixels. */
+  previewSideMin: 32,
+  previewSideMax: 320,
+  previewJpegBytesMax: 32 * 1024,
+  /** Also `max.message.bytes` of their topic: one goes at a time. */
+  previewRecordBytesMax: 40 * 1024,
+  /** Kafka keeps them, and the wall the newest of each camera, for so long. */
+  previewRetentionMs: 15 * 60_000,
+  /** Those of an agent that wait to be sent; beyond, the oldest drop. */
+  previewsWaitingMax: 32,
+  /** One is sent only where it, and the frames that wait, take the line no longer. */
+  previewLineMsMax: 500,
 
   // ---- Every process --------------------------------------------------------------------------
   /** Half of V8's young generation, and all of its old one. */
@@ -298,6 +318,10 @@ export const LIMITS = {
   handlerRetryDelayMsMax: 5_000,
   /** When nothing has come for so long, a reader that wants the end of a topic has reached it. */
   readerQuietMs: 5_000,
+  /** How often it is looked whether Kafka deletes results that a hook or a bridge has not read. */
+  deletedLookMs: 60_000,
+  /** How long a bridge waits, for a server that is away, before the next try. */
+  bridgeWaitMs: 1_000,
 
   // ---- Exports ---------------------------------------------------------------------------------
   /** What is collected before it is written to a file. */
@@ -324,6 +348,8 @@ export const LIMITS = {
   recentFramesMax: 64,
   recentFramesOfAllMax: 32 * 1024,
   recentBytesMax: 64 * 1024 * 1024,
+  /** The newest preview of each camera, of all of them; the oldest go first. */
+  wallPreviewBytesMax: 32 * 1024 * 1024,
   /** One look for a frame on its topic: all that it reads, and how long. */
   inspectBytesMax: 64 * 1024 * 1024,
   inspectTimeoutMs: 10_000,
@@ -367,8 +393,6 @@ export const LIMITS = {
   webhookLockMs: 10_000,
   /** How long what Redis or Kafka cannot do now is waited for before the next try. */
   webhookWaitMs: 1_000,
-  /** How often it is looked whether Kafka deletes results that a hook has not read. */
-  webhookDeletedLookMs: 60_000,
   /** How long a stopping worker waits for answers. */
   webhookDrainTimeoutMs: 12_000,
 
@@ -417,6 +441,13 @@ export const LIMITS = {
   wallSilentAfterMs: 2_500,
   /** ... and that is told so soon after the first frame which a killed consumer leaves waiting. */
   wallSilentToldMs: 5_000,
+  /** With consumers that pause for longer: so many of the longest pauses of late, at most this. */
+  wallPauseFactor: 1.5,
+  wallPatienceMsMax: 30_000,
+  /** Of late: such a pause counts for so long, and for twice as long at most. */
+  wallPausesMs: 60_000,
+  /** Of members whose pauses are not known yet: whoever was killed has left the group by then. */
+  wallNewMembersMs: 11_000,
   /** Consumers whose oldest frame waits for so long are behind, until it is less than the other. */
   wallBehindMs: 3_000,
   wallCaughtUpMs: 1_500,
@@ -597,6 +628,19 @@ assert(
   'the heads that a camera wants must leave room for all else in its records',
 );
 assert(
+  LIMITS.previewJpegBytesMax + LIMITS.frameRecordAroundBytesMax <= LIMITS.previewRecordBytesMax &&
+    LIMITS.previewRecordBytesMax <= LIMITS.frameRecordBytesMax,
+  'a preview must fit in its record, and be no larger than a frame may be',
+);
+assert(
+  LIMITS.previewSecondsMax * 1000 < LIMITS.previewRetentionMs,
+  'a preview must be kept until the next one comes',
+);
+assert(
+  10 * LIMITS.previewLineMsMax <= LIMITS.previewSecondsMin * 1000,
+  'the previews of a camera must leave nine tenths of its line alone',
+);
+assert(
   LIMITS.accumulatorBytesMin <= LIMITS.accumulatorBytesStart &&
     LIMITS.accumulatorBytesStart <= LIMITS.accumulatorBytesMax,
   'the size of a batch begins within its bounds',
@@ -752,7 +796,7 @@ assert(
 );
 assert(
   LIMITS.slowFrameAgeMs >=
-    2 * (LIMITS.accumulatorLingerMs + LIMITS.fetchWaitMsMax + LIMITS.transactionIntervalMs),
+    2 * (LIMITS.sendIntervalMs + LIMITS.fetchWaitMsMax + LIMITS.transactionIntervalMs),
   'frames on their usual way must not count as slow',
 );
 assert(LIMITS.parsedFramesMax <= LIMITS.otlpAttributesMax, 'the links of a batch must all be kept');
@@ -804,6 +848,12 @@ assert(
 assert(
   2 * LIMITS.wallTellIntervalMs + LIMITS.wallSilentAfterMs < LIMITS.wallSilentToldMs,
   'a frame that waits is seen at the next look, and the end of its patience at the one after',
+);
+assert(
+  LIMITS.sessionTimeoutMs + LIMITS.wallTellIntervalMs <= LIMITS.wallNewMembersMs &&
+    LIMITS.wallNewMembersMs < LIMITS.wallPatienceMsMax &&
+    LIMITS.wallPauseFactor * LIMITS.wallPatienceMsMax < LIMITS.wallPausesMs,
+  'a killed member must be gone before new ones are blamed, and a long pause outlast the next one',
 );
 assert(
   2 * (LIMITS.cameraIdLengthMax + 3) * LIMITS.wallWatchedMax <= LIMITS.wallMessageBytesMax,

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import { type HealthOptions, startHealthServer } from './health-server.ts';
+import { ExportWatch } from './metrics/export-watch.ts';
 import { type MetricsExportSettings, startMetricsExport } from './metrics/otlp.ts';
 import { processMetrics } from './metrics/process-metrics.ts';
 
@@ -26,12 +27,13 @@ export interface Observation {
  * Started first, so that it can be told why a process is not ready, and closed last.
  */
 export async function startObservation(options: ObservationOptions): Promise<Observation> {
-  const { process, serviceName, environment, metrics, clock } = options;
+  const { process, serviceName, environment, metrics, clock, logger } = options;
   const { healthListen: listen, metricsExport } = environment;
   const own = processMetrics(process);
-  const all = { families: () => [own, ...metrics].flatMap((source) => source.families()) };
+  const watch = new ExportWatch(clock, logger);
+  const all = { families: () => [own, watch, ...metrics].flatMap((source) => source.families()) };
   const health = await startHealthServer({ ...options, listen, metrics: [all] });
-  const exported = await startMetricsExport(serviceName, metricsExport, [all], clock);
+  const exported = await startMetricsExport(serviceName, metricsExport, [all], { clock, watch });
   return {
     isWanted: listen !== undefined || metricsExport !== undefined,
     close: async () => {

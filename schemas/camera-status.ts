@@ -40,6 +40,8 @@ export interface CameraStatus {
    * status then counts at least what it says, and some of its drops may be on the topic.
    */
   readonly interrupted: boolean;
+  /** Its settings let small pictures of it leave the camera: see preview.ts. */
+  readonly sendsPictures: boolean;
   /** For a person: why it is offline, say. Never holds credentials. */
   readonly detail: string;
 }

@@ -39,7 +39,8 @@ export type RecordTypeName =
   | 'dead-letter'
   | 'dead-letter-action'
   | 'head-shadow'
-  | 'camera-status';
+  | 'camera-status'
+  | 'preview';
 
 export const RECORD_TYPES: Readonly<Record<RecordTypeName, RecordType>> = {
   frame: loadRecordType('frame'),
@@ -50,6 +51,7 @@ export const RECORD_TYPES: Readonly<Record<RecordTypeName, RecordType>> = {
   'dead-letter-action': loadRecordType('dead-letter-action'),
   'head-shadow': loadRecordType('head-shadow'),
   'camera-status': loadRecordType('camera-status'),
+  preview: loadRecordType('preview'),
 };
 
 /** The Avro type of a schema, with field names in camelCase. Throws for what is no valid schema. */

@@ -44,9 +44,7 @@ export class RegistryLine {
       throw unavailable(
         where,
         `${(error as Error).message || (error as { code?: string }).code}.`,
-        {
-          cause: error,
-        },
+        { advice: 'Is it running? SCHEMA_REGISTRY_URL says where it is.', cause: error },
       );
     }
   }

@@ -15,6 +15,8 @@ export interface Topic {
 export interface TopicTable {
   readonly frames: Topic;
   readonly status: Topic;
+  /** Small pictures of cameras whose settings let them leave the camera; else nothing. */
+  readonly previews: Topic;
   readonly deadLetters: Topic;
   /** What was done about dead letters: redriven, discarded. */
   readonly deadLetterActions: Topic;
@@ -72,6 +74,12 @@ export function topicTable(options: TopicOptions = {}): TopicTable {
       'min.compaction.lag.ms': String(FRAME_RETENTION_MS),
       'retention.ms': String(WEEK_MS),
     }),
+    previews: topic('camera.preview', 'preview', {
+      ...kept(LIMITS.previewRetentionMs),
+      // Kafka deletes whole segments, by their newest record: a third is the most that this adds.
+      'segment.ms': String(LIMITS.previewRetentionMs / 3),
+      'max.message.bytes': String(LIMITS.previewRecordBytesMax),
+    }),
     deadLetters: topic('inference.dead-letter', 'dead-letter', {
       ...kept(WEEK_MS),
       // Kafka deletes whole segments, by their newest record: a letter lives for a day more.
@@ -99,8 +107,8 @@ export function topicTable(options: TopicOptions = {}): TopicTable {
 /** All topics of the table, in the order in which a frame meets them. */
 export function topicSpecs(table: TopicTable): Topic[] {
   const results = TASKS.map((task) => table.results[task]);
-  const { frames, status, deadLetters, deadLetterActions, headShadows } = table;
-  return [frames, status, ...results, deadLetters, deadLetterActions, headShadows];
+  const { frames, status, previews, deadLetters, deadLetterActions, headShadows } = table;
+  return [frames, status, previews, ...results, deadLetters, deadLetterActions, headShadows];
 }
 
 /**
@@ -148,12 +156,21 @@ export function redriveGroup({ deadLetters }: TopicTable): string {
  * What the groups of webhooks begin with, by the task whose results they read; each hook has one of
  * its own, by its name.
  */
-export function webhookGroups({ results }: TopicTable): Readonly<Record<Task, string>> {
+export function webhookGroups(table: TopicTable): Readonly<Record<Task, string>> {
+  return resultGroups(table, 'webhook');
+}
+
+/** The same of bridges; each has one of its own, by its format and the topic that it writes. */
+export function bridgeGroups(table: TopicTable): Readonly<Record<Task, string>> {
+  return resultGroups(table, 'bridge');
+}
+
+function resultGroups({ results }: TopicTable, whose: string): Readonly<Record<Task, string>> {
   const { classification, detection, segmentation } = results;
   return {
-    classification: `${classification.name}-webhook-`,
-    detection: `${detection.name}-webhook-`,
-    segmentation: `${segmentation.name}-webhook-`,
+    classification: `${classification.name}-${whose}-`,
+    detection: `${detection.name}-${whose}-`,
+    segmentation: `${segmentation.name}-${whose}-`,
   };
 }
 
@@ -166,6 +183,7 @@ export function subjectsOf(table: TopicTable): Record<RecordTypeName, string> {
   return {
     frame: subjectOf(table.frames),
     'camera-status': subjectOf(table.status),
+    preview: subjectOf(table.previews),
     'dead-letter': subjectOf(table.deadLetters),
     'dead-letter-action': subjectOf(table.deadLetterActions),
     'head-shadow': subjectOf(table.headShadows),

@@ -59,6 +59,14 @@ export const LAYERS: readonly Layer[] = [
       ...['consumers/jobs/queue-connection.ts', 'consumers/jobs/redis-watch.ts'],
     ],
   },
+  // What is written elsewhere is what an export writes into a file.
+  {
+    folder: 'consumers/bridge/',
+    mayImport: [
+      ...['consumers/bridge/', 'consumers/subscriber/', 'runtime/', 'schemas/'],
+      ...['format', 'frame-formats', 'selection'].map((name) => `consumers/export/${name}.ts`),
+    ],
+  },
   {
     folder: 'consumers/reports/',
     mayImport: [
@@ -122,7 +130,9 @@ export const LAYERS: readonly Layer[] = [
     mayImport: [
       ...['infra/', 'runtime/'],
       ...['consumers/subscriber/', 'consumers/dead-letters/', 'consumers/jobs/'],
-      ...['consumers/export/main.ts', 'consumers/webhooks/command-main.ts'],
+      ...['main', 'arguments'].map((name) => `consumers/export/${name}.ts`),
+      ...['main', 'arguments'].map((name) => `consumers/bridge/${name}.ts`),
+      'consumers/webhooks/command-main.ts',
       ...['main', 'arguments'].map((name) => `consumers/dashboard/inspect/${name}.ts`),
       'consumers/dashboard/main.ts',
     ],
@@ -172,7 +182,7 @@ export const LAYERS: readonly Layer[] = [
       ...['infra/observability/', 'infra/control/telemetry.ts', 'runtime/'],
       ...['producers/camera/metric-tables.ts', 'consumers/inference/metric-tables.ts'],
       ...['consumers/webhooks/telemetry.ts', 'consumers/jobs/telemetry.ts'],
-      'consumers/dashboard/telemetry.ts',
+      ...['consumers/dashboard/telemetry.ts', 'consumers/bridge/telemetry.ts'],
     ],
   },
   {

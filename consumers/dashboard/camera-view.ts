@@ -63,6 +63,11 @@ export class CameraView {
     return this.#offlineMs;
   }
 
+  /** Its settings let small pictures leave it, as its agent says. */
+  get sendsPictures(): boolean {
+    return this.#status?.sendsPictures ?? false;
+  }
+
   /** Counts what is new in `resultsText`. */
   get resultsVersion(): number {
     return this.#version;
@@ -78,12 +83,13 @@ export class CameraView {
     this.#statusMs = heardMs;
     if (status.state !== 'offline') this.#offlineMs = undefined;
     else this.#offlineMs ??= this.#statusMs;
-    const { state, detail, agentId, epoch } = status;
+    const { state, detail, agentId, epoch, sendsPictures } = status;
     return (
       state !== known?.state ||
       detail !== known.detail ||
       agentId !== known.agentId ||
-      epoch !== known.epoch
+      epoch !== known.epoch ||
+      sendsPictures !== known.sendsPictures
     );
   }
 
@@ -131,6 +137,7 @@ export class CameraView {
       published: status?.published ?? 0,
       dropped: status?.dropped ?? {},
       reconnects: status?.reconnects ?? 0,
+      sendsPictures: this.sendsPictures,
       topLabels: this.#topLabels,
       counts: this.#counts,
     };

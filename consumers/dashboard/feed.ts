@@ -11,10 +11,12 @@ import { decodeCameraStatus } from '#schemas/camera-status.ts';
 import { decodeDeadLetter } from '#schemas/dead-letter.ts';
 import { frameId } from '#schemas/frame.ts';
 import type { Framing } from '#schemas/framing.ts';
+import { decodePreview } from '#schemas/preview.ts';
 import { decodeResult, TASKS } from '#schemas/result.ts';
 import { framedValue } from '#schemas/schema-id.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import { readPastStatuses } from './past-statuses.ts';
+import { SettledPositions } from './settled-positions.ts';
 import type { RecordKind, Telemetry } from './telemetry.ts';
 import type { Wall } from './wall.ts';
 
@@ -61,10 +63,11 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    const { results, status, deadLetters } = options.topics;
+    const { results, status, previews, deadLetters } = options.topics;
     this.#kinds = new Map<string, RecordKind>([
       ...TASKS.map((task) => [results[task].name, task] as const),
       [status.name, 'status'],
+      [previews.name, 'preview'],
       [deadLetters.name, 'dead-letter'],
     ]);
   }
@@ -150,6 +153,8 @@ export class Feed {
     const atMs = nowMs(clock);
     if (kind === 'status') {
       wall.status(decodeCameraStatus(value, framing), atMs);
+    } else if (kind === 'preview') {
+      wall.preview(decodePreview(value, framing), atMs);
     } else if (kind === 'dead-letter') {
       wall.deadLetter(decodeDeadLetter(value, framing).reason, atMs);
     } else {
@@ -182,14 +187,17 @@ export class Feed {
   async #lookAgainAndAgain(broker: Broker, over: AbortSignal): Promise<void> {
     const { topics, groupId, wall, clock, telemetry, onVerdict } = this.#options;
     const topic = topics.frames.name;
+    const positions = new SettledPositions(broker, topic);
     for (let looks = 0; !over.aborted; looks++) {
       const startMs = clock.monotonicMs();
       try {
-        const [ends, committed] = await Promise.all([
+        const [ends, committed, members] = await Promise.all([
           broker.offsets(topic),
           broker.committedOffsets(groupId, topic),
+          broker.groupMembers(groupId),
         ]);
-        const isNews = wall.look({ ends, committed }, nowMs(clock));
+        const look = { ends, committed, members: new Set(members) };
+        const isNews = wall.look(await positions.settle(look), nowMs(clock));
         if (looks === 0) await this.#seed(broker);
         if (isNews) onVerdict();
       } catch (error) {

@@ -21,7 +21,11 @@ export interface FleetFacts {
 export function summarise(facts: FleetFacts, nowMs: number): FleetMessage {
   const { state, judge, backlogs, published, kafka } = facts;
   const byState: Record<string, number> = {};
-  for (const camera of state.cameras) byState[camera.state] = (byState[camera.state] ?? 0) + 1;
+  let sendPictures = 0;
+  for (const camera of state.cameras) {
+    byState[camera.state] = (byState[camera.state] ?? 0) + 1;
+    if (camera.sendsPictures) sendPictures++;
+  }
   const consumers = judge.verdict;
   const troubles = troublesOf({
     ...{ consumers, kafka, nowMs },
@@ -33,7 +37,7 @@ export function summarise(facts: FleetFacts, nowMs: number): FleetMessage {
   return {
     type: 'fleet',
     nowUs: nowMs * 1000,
-    cameras: { shown: state.shown, untold: state.untold, byState },
+    cameras: { shown: state.shown, untold: state.untold, sendPictures, byState },
     framesPerSecond: rounded(published.perSecond(nowMs)),
     resultsPerSecond: resultsPerSecond(state.results, nowMs),
     kilobytesPerFrame: kilobytesPerFrame(state, nowMs),

@@ -11,6 +11,7 @@ export interface HistorySeries {
   readonly startMs: number;
   /** Null: there was nothing in that step. A frame counts when its first result comes. */
   readonly framesPerSecond: readonly (number | null)[];
+  /** Of 1,024 bytes. */
   readonly kilobytesPerFrame: readonly (number | null)[];
   /** Age of a frame at its first result: about the median, and the largest. Milliseconds. */
   readonly ageMs: readonly (number | null)[];
@@ -202,7 +203,7 @@ class CameraHistory {
       startMs: first * LIMITS.historyStepMs,
       framesPerSecond: ofFrames((_, frames) => frames / (LIMITS.historyStepMs / 1000)),
       kilobytesPerFrame: ofFrames((slot, frames) =>
-        rounded((this.#bytes[slot] ?? 0) / frames / 1000),
+        rounded((this.#bytes[slot] ?? 0) / frames / 1024),
       ),
       ageMs: ofFrames((slot) => rounded(this.#ageMs[slot] ?? 0)),
       ageMsMax: ofFrames((slot) => rounded(this.#ageMsMax[slot] ?? 0)),

@@ -6,6 +6,10 @@ import type { Lag, PartitionLag } from './protocol.ts';
 export interface OffsetsLook {
   readonly ends: readonly PartitionOffsets[];
   readonly committed: ReadonlyMap<number, number>;
+  /** Partitions whose next record is in a transaction that is open: nobody can read it yet. */
+  readonly held?: ReadonlySet<number>;
+  /** Ids of the members of the group; undefined: not known. */
+  readonly members?: ReadonlySet<string>;
 }
 
 /** Frames of one partition that the group has not committed. */
@@ -14,13 +18,12 @@ export interface Backlog {
   readonly endOffset: number;
   /** Undefined where the group has committed nothing yet. */
   readonly committedOffset: number | undefined;
-  /**
-   * Without a commit: what has come since the first look. One of them may be the marker of a
-   * redrive's transaction, which no consumer is shown, nor moves behind.
-   */
+  /** Without a commit: what has come since the first look. */
   readonly records: number;
   /** How long the oldest of them has waited, at least; by up to a look too little. */
   readonly waitsMs: number;
+  /** Nobody can read them yet. */
+  readonly isHeld: boolean;
 }
 
 /** At `atMs` the partition ended at `endOffset`: what is there or behind came later. */
@@ -83,7 +86,7 @@ export class LagBook {
     }
   }
 
-  look({ ends, committed }: OffsetsLook, nowMs: number): Backlog[] {
+  look({ ends, committed, held }: OffsetsLook, nowMs: number): Backlog[] {
     return ends.map(({ partition, low, high }) => {
       const marks = this.#partitions.get(partition) ?? new PartitionMarks(high);
       this.#partitions.set(partition, marks);
@@ -92,7 +95,8 @@ export class LagBook {
       const position = Math.max(committedOffset ?? marks.firstEnd, low);
       const records = Math.max(0, high - position);
       const waitsMs = records === 0 ? 0 : marks.ageOf(position, nowMs);
-      return { partition, endOffset: high, committedOffset, records, waitsMs };
+      const isHeld = held?.has(partition) ?? false;
+      return { partition, endOffset: high, committedOffset, records, waitsMs, isHeld };
     });
   }
 }

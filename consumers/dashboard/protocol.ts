@@ -41,13 +41,15 @@ export interface FleetMessage {
     readonly shown: number;
     /** Seen beyond the most that this server keeps: they have no row. */
     readonly untold: number;
+    /** Whose settings let small pictures leave them. */
+    readonly sendPictures: number;
     readonly byState: Readonly<Partial<Record<CameraState, number>>>;
   };
   /** Published on the frame topic, over the last seconds. */
   readonly framesPerSecond: number;
   /** Committed, over the last seconds. */
   readonly resultsPerSecond: Readonly<Partial<Record<Task, number>>>;
-  /** Bitstream, of frames that have results; null before the first. */
+  /** Bitstream, of frames that have results, in 1,024 bytes; null before the first. */
   readonly kilobytesPerFrame: number | null;
   /**
    * That a consumer analyses together, on average over the last minute. No topic tells it: it is
@@ -113,7 +115,7 @@ export interface CameraRow {
   /** What rate control has room for; null where the agent does not say. */
   readonly framesPerSecondLimit: number | null;
   readonly ratePoint: number | null;
-  /** Bitstream, over the last frames with results; null before the first. */
+  /** Bitstream, over the last frames with results, in 1,024 bytes; null before the first. */
   readonly kilobytesPerFrame: number | null;
   /** From capture to arrival, of the newest result; null before the first. */
   readonly ageMs: number | null;
@@ -125,6 +127,8 @@ export interface CameraRow {
   /** By reason. */
   readonly dropped: Readonly<Record<string, number>>;
   readonly reconnects: number;
+  /** Its settings let small pictures leave it, which others never do. */
+  readonly sendsPictures: boolean;
   /** Of the newest classification, the best first, three at most. */
   readonly topLabels: readonly LabelScore[];
   /** Objects in the newest detection, by label. */
@@ -224,6 +228,16 @@ export interface SessionAnswer {
 export interface CameraAnswer {
   readonly camera: CameraRow;
   readonly history: HistorySeries;
+  /** Of the picture that `/api/cameras/:id/preview` answers; null where there is none. */
+  readonly preview: PreviewFacts | null;
+}
+
+/** A JPEG that the camera has sent. */
+export interface PreviewFacts {
+  readonly captureTimeUs: number;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
 }
 
 /** `GET /api/cameras/:id/frames`: those that have results, the newest first. */

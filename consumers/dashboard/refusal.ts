@@ -10,6 +10,7 @@ const REFUSALS = {
   'origin-refused': 403,
   'route-missing': 404,
   'camera-unknown': 404,
+  'preview-missing': 404,
   'body-too-large': 413,
   'media-type-refused': 415,
   'rate-exceeded': 429,

@@ -2,7 +2,7 @@ import { byLabel } from '#runtime/metrics/by-label.ts';
 import { Metrics, type MetricTables } from '#runtime/metrics/metrics.ts';
 import { TASKS } from '#schemas/result.ts';
 
-const KINDS = [...TASKS, 'status', 'dead-letter'] as const;
+const KINDS = [...TASKS, 'status', 'preview', 'dead-letter'] as const;
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** Everything that the wall's server counts. */
@@ -19,6 +19,10 @@ export const WALL_METRICS = {
     'no-room': {
       name: 'halfsight_wall_records_without_room_total',
       help: 'Results and statuses of cameras beyond the most that are kept.',
+    },
+    'previews-unannounced': {
+      name: 'halfsight_wall_previews_unannounced_total',
+      help: 'Pictures of cameras that are not said to send any; they are not kept.',
     },
     'pages-opened': { name: 'halfsight_wall_pages_opened_total', help: 'Live connections.' },
     'messages-refused': {
@@ -65,6 +69,14 @@ export const WALL_METRICS = {
     'recent-bytes': {
       name: 'halfsight_wall_recent_frames_bytes',
       help: 'Results of the newest frames, which can be looked at, as records.',
+    },
+    'preview-bytes': {
+      name: 'halfsight_wall_previews_bytes',
+      help: 'The newest pictures of cameras whose settings let them leave.',
+    },
+    'previews-evicted': {
+      name: 'halfsight_wall_previews_evicted_total',
+      help: 'Pictures that went before their time, to make room for those of other cameras.',
     },
     'history-bytes': {
       name: 'halfsight_wall_history_bytes',

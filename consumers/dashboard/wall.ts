@@ -1,11 +1,13 @@
 import { LIMITS } from '#runtime/limits.ts';
 import type { CameraStatus } from '#schemas/camera-status.ts';
+import type { Preview } from '#schemas/preview.ts';
 import type { Result } from '#schemas/result.ts';
 import { ConsumersJudge } from './consumers-judge.ts';
 import { summarise } from './fleet-summary.ts';
 import { History, type HistorySeries } from './history.ts';
 import { type Backlog, LagBook, type OffsetsLook, partitionLag } from './lag-book.ts';
-import type { CameraAnswer, FleetMessage, PartitionLag } from './protocol.ts';
+import { NewestPreviews } from './newest-previews.ts';
+import type { CameraAnswer, FleetMessage, PartitionLag, PreviewFacts } from './protocol.ts';
 import { RateWindow } from './rate-window.ts';
 import type { Received } from './received.ts';
 import { RecentFrames } from './recent-frames.ts';
@@ -19,6 +21,7 @@ import { WallState } from './wall-state.ts';
 export class Wall {
   readonly recent = new RecentFrames();
   readonly history = new History();
+  readonly previews = new NewestPreviews();
   readonly state: WallState;
   readonly #judge: ConsumersJudge;
   readonly #lags = new LagBook();
@@ -36,12 +39,15 @@ export class Wall {
       onForgotten: (cameraId) => {
         this.recent.forget(cameraId);
         this.history.forget(cameraId);
+        this.previews.forget(cameraId);
       },
     });
     telemetry.gauge('cameras', () => this.state.shown);
     telemetry.gauge('cameras-without-row', () => this.state.untold);
     telemetry.gauge('recent-bytes', () => this.recent.bytes);
     telemetry.gauge('recent-evicted', () => this.recent.evicted);
+    telemetry.gauge('preview-bytes', () => this.previews.bytes);
+    telemetry.gauge('previews-evicted', () => this.previews.evicted);
     telemetry.gauge('history-bytes', () => this.history.bytes);
     telemetry.gauge('consumers-silent', () => Number(this.#judge.verdict.state === 'silent'));
   }
@@ -68,6 +74,7 @@ export class Wall {
       return;
     }
     const { cameraId, epoch } = status;
+    if (this.state.camera(cameraId)?.sendsPictures !== true) this.previews.forget(cameraId);
     const dropped = Object.values(status.dropped).reduce((sum, count) => sum + count, 0);
     this.history.enterStatus({ cameraId, epoch, dropped }, nowMs);
   }
@@ -75,6 +82,15 @@ export class Wall {
   /** One that was said before this server began. */
   pastStatus(status: CameraStatus): void {
     if (!this.state.status(status, status.timeUs / 1000)) this.#telemetry.count('no-room');
+  }
+
+  preview(preview: Preview, nowMs: number): void {
+    // Nobody shall see pictures of a camera that is not marked as one that sends them.
+    if (this.state.camera(preview.cameraId)?.sendsPictures === true) {
+      this.previews.enter(preview, nowMs);
+    } else {
+      this.#telemetry.count('previews-unannounced');
+    }
   }
 
   deadLetter(reason: string, nowMs: number): void {
@@ -94,7 +110,7 @@ export class Wall {
     this.#backlogs = backlogs;
     this.#lookMs = nowMs;
     this.#trouble = undefined;
-    this.#judge.look(backlogs, nowMs);
+    this.#judge.look(backlogs, nowMs, look.members);
     return this.#judge.verdict.state !== state;
   }
 
@@ -126,6 +142,7 @@ export class Wall {
       this.lose('Kafka does not answer.', nowMs);
     }
     const { state } = this;
+    this.previews.forgetOld(nowMs);
     const facts = { judge: this.#judge, backlogs: this.#backlogs, published: this.#published };
     return summarise({ ...facts, state, kafka: this.#trouble }, nowMs);
   }
@@ -138,8 +155,14 @@ export class Wall {
     const view = this.state.camera(cameraId);
     if (view === undefined) return undefined;
     const history = this.history.read(cameraId, nowMs) ?? emptyHistory(cameraId, nowMs);
-    return { camera: view.row(), history };
+    return { camera: view.row(), history, preview: factsOf(this.previews.of(cameraId, nowMs)) };
   }
+}
+
+function factsOf(preview: Preview | undefined): PreviewFacts | null {
+  if (preview === undefined) return null;
+  const { captureTimeUs, width, height } = preview;
+  return { captureTimeUs, width, height };
 }
 
 function endOf(backlogs: readonly Backlog[]): number {

@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path';
 import { HalfsightError } from '#runtime/errors.ts';
 import { isCameraId } from '#schemas/frame.ts';
-import { TASKS, type Task } from '#schemas/result.ts';
-import type { ExportFormat } from './format.ts';
+import type { Task } from '#schemas/result.ts';
+import { chooseFormat, type ExportFormat } from './format.ts';
 import { FORMATS } from './formats.ts';
 
 /** What is to be exported, and where to. */
@@ -30,18 +30,7 @@ export interface GivenOrder extends Omit<ExportOrder, 'format' | 'task'> {
 export function checkOrder(given: GivenOrder): ExportOrder {
   const { format: formatName, topic, ...rest } = given;
   const { cameras, sinceMs, untilMs } = given;
-  const format = FORMATS.find(({ name }) => name === formatName);
-  if (format === undefined) {
-    throw wrong(`there is no format "${formatName}".`, `There are ${names(FORMATS)}.`);
-  }
-  const task = TASKS.find((known) => known === topic);
-  if (task === undefined) {
-    throw wrong(`there is no topic "${topic}".`, `There are ${TASKS.join(', ')}.`);
-  }
-  if (!format.tasks.includes(task)) {
-    const able = FORMATS.filter(({ tasks }) => tasks.includes(task));
-    throw wrong(`${format.name} cannot hold ${task} results.`, `These can: ${names(able)}.`);
-  }
+  const { format, task } = chooseFormat(FORMATS, formatName, topic);
   const stranger = cameras?.find((camera) => !isCameraId(camera));
   if (stranger !== undefined) throw wrong(`"${stranger}" can be no camera's id.`);
   if (cameras?.length === 0) throw wrong('no camera is named.');
@@ -57,10 +46,6 @@ export function checkAbsolute(output: string): void {
   if (!isAbsolute(output)) throw wrong(`"${output}" is no absolute path, on the worker's machine.`);
 }
 
-function names(formats: readonly ExportFormat[]): string {
-  return formats.map(({ name }) => name).join(', ');
-}
-
-function wrong(message: string, advice?: string): HalfsightError {
-  return new HalfsightError('usage-invalid', message, advice === undefined ? {} : { advice });
+function wrong(message: string): HalfsightError {
+  return new HalfsightError('usage-invalid', message);
 }

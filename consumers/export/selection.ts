@@ -1,6 +1,6 @@
 import type { IncomingRecord } from '#runtime/broker.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import type { Result } from '#schemas/result.ts';
+import type { Result, ResultStatus } from '#schemas/result.ts';
 import type { ExportOrder } from './order.ts';
 
 /** Why a result is not in the file. */
@@ -46,7 +46,14 @@ export class Choice {
     if (this.#cameras?.has(cameraId) === false) return 'other-camera';
     const timeMs = captureTimeUs / 1000;
     if (timeMs < sinceMs || timeMs >= untilMs) return 'other-time';
-    if (status === 'shed' || status === 'unwanted') return status;
-    return status === 'ok' ? undefined : 'status-unknown';
+    return silenceOf(status);
   }
+}
+
+/** Why a result says nothing of its frame; undefined where it does, be it that nothing is there. */
+export function silenceOf(
+  status: ResultStatus,
+): Extract<SkipReason, 'shed' | 'unwanted' | 'status-unknown'> | undefined {
+  if (status === 'shed' || status === 'unwanted') return status;
+  return status === 'ok' ? undefined : 'status-unknown';
 }

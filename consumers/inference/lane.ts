@@ -156,11 +156,14 @@ export class Lane {
     const commitTimeUs = nowUs();
     telemetry.count('frames-committed', count);
     for (const delivery of committed) {
-      const { outcome, bytes } = delivery;
+      const { outcome, bytes, redrives } = delivery;
       assert(outcome !== undefined, 'committed what is not settled');
       this.#remember(delivery);
       for (const name of outcome.counters) telemetry.count(name);
-      if (outcome.frame !== undefined) {
+      if (outcome.frame !== undefined && redrives > 0) {
+        // Its age is how long it was a dead letter: that says nothing of how fast frames are.
+        telemetry.count('frames-redriven');
+      } else if (outcome.frame !== undefined) {
         const { captureTimeUs, traceparent } = outcome.frame;
         // The clock of a camera may be ahead of this one.
         const ageMs = Math.max(0, commitTimeUs - captureTimeUs) / 1000;

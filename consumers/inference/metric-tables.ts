@@ -42,6 +42,10 @@ export const INFERENCE_METRICS = {
       name: 'halfsight_inference_frames_duplicate_total',
       help: 'Frames that were on the topic before: an agent sends a batch twice after a failure.',
     },
+    'frames-redriven': {
+      name: 'halfsight_inference_frames_redriven_total',
+      help: 'Frames with results that had been dead letters; their ages are observed nowhere.',
+    },
     /** Read by a job that is about other frames. */
     'frames-not-selected': {
       name: 'halfsight_inference_frames_not_selected_total',
@@ -130,7 +134,7 @@ export const INFERENCE_METRICS = {
     },
     'frame-age-ms': {
       name: 'halfsight_inference_frame_age_seconds',
-      help: 'Age of a frame, from its capture, when its results were committed.',
+      help: 'Age of a frame, from its capture, when its results were committed; no redriven ones.',
       bounds: BOUNDS.ageSeconds,
       perUnit: PER_SECOND,
     },

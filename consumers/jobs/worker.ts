@@ -72,6 +72,10 @@ export class JobWorker {
       disableClientInfo: true,
     });
     this.#redis.on('ready', () => this.#watch.back());
+    // A connection that is cut, and closed again as soon as it is made, is no error to ioredis.
+    this.#redis.on('close', () => {
+      if (!this.#isStopping) this.#watch.fault(new Error('Connection is closed'));
+    });
     this.#worker = new Worker(
       QUEUE_NAME,
       (job, token) => this.#process(job, defined(token, 'token')),

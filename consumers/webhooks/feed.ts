@@ -1,4 +1,6 @@
 import { judge } from '#consumers/jobs/queue-connection.ts';
+import { DeletedUnread } from '#consumers/subscriber/deleted-unread.ts';
+import { fixStart } from '#consumers/subscriber/start-positions.ts';
 import { TopicReader } from '#consumers/subscriber/topic-reader.ts';
 import type { Broker, IncomingRecord } from '#runtime/broker.ts';
 import type { Cancel, Clock } from '#runtime/clock.ts';
@@ -14,8 +16,7 @@ import { queueingOptions } from './attempt-trace.ts';
 import { eventOf, type HookEvent } from './event.ts';
 import type { Hook } from './hook.ts';
 import type { HookStore } from './hook-store.ts';
-import { wants } from './match.ts';
-import { fixStart } from './start-positions.ts';
+import { choose } from './match.ts';
 import type { HookTelemetry } from './telemetry.ts';
 
 export interface FeedOptions {
@@ -44,8 +45,7 @@ export class Feed {
   readonly #stopping = new AbortController();
   readonly #group: string;
   readonly #topic: string;
-  /** By partition: up to which offset it was said that results are deleted. */
-  readonly #deleted = new Map<number, number>();
+  readonly #deleted: DeletedUnread;
   /** Events that may be added before the queue has to be looked at again. */
   #room = 0;
   #looking: Promise<void> | undefined;
@@ -55,9 +55,10 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    const { hook, topics } = options;
+    const { hook, topics, broker } = options;
     this.#topic = topics.results[hook.task].name;
     this.#group = `${webhookGroups(topics)[hook.task]}${hook.name}`;
+    this.#deleted = new DeletedUnread(broker, this.#group, this.#topic);
   }
 
   /** Whether it has joined its group. */
@@ -70,7 +71,7 @@ export class Feed {
     const { broker, clock, onFailed } = this.#options;
     await this.#patiently(() => fixStart(broker, this.#group, this.#topic));
     await this.#patiently(() => this.#noticeDeleted());
-    this.#cancelLook = clock.every(LIMITS.webhookDeletedLookMs, () => {
+    this.#cancelLook = clock.every(LIMITS.deletedLookMs, () => {
       // The next look will do.
       this.#noticeDeleted().catch(() => undefined);
     });
@@ -98,13 +99,8 @@ export class Feed {
 
   /** Kafka keeps results for a day, whether or not a parked hook has read them. */
   async #noticeDeleted(): Promise<void> {
-    const { broker, store, logger, hook, telemetry } = this.#options;
-    const positions = await broker.committedOffsets(this.#group, this.#topic);
-    for (const { partition, low } of await broker.offsets(this.#topic)) {
-      const from = Math.max(positions.get(partition) ?? low, this.#deleted.get(partition) ?? 0);
-      const atMost = low - from;
-      if (atMost <= 0) continue;
-      this.#deleted.set(partition, low);
+    const { store, logger, hook, telemetry } = this.#options;
+    for await (const { partition, atMost } of this.#deleted.look()) {
       logger.error('results-deleted-unread', { hook: hook.name, partition, atMost });
       telemetry.count('dropped-deleted-unread', atMost);
       await store.count('deleted', atMost);
@@ -117,7 +113,10 @@ export class Feed {
     // The key is the camera's id, so that results of others are not even decoded.
     if (record.key !== null && hook.cameras?.has(record.key) === false) return;
     const result = await this.#patiently(() => this.#decode(record));
-    if (result === undefined || !wants(hook, result)) return;
+    if (result === undefined) return;
+    const choice = choose(hook, result);
+    if (choice === 'shed' || choice === 'status-unknown') telemetry.count(`dropped-${choice}`);
+    if (choice !== 'send') return;
     const parent = traceparentOf(record.headers);
     const span = tracer.start('enqueue webhook', { ...queueingOptions(hook, result), parent });
     try {

@@ -12,6 +12,8 @@ export interface Hook {
   readonly labels: ReadonlySet<string> | undefined;
   /** And with this score, or a higher one. */
   readonly scoreMin: number | undefined;
+  /** Also results of frames that the head did not run on, whatever labels and score are wanted. */
+  readonly sendsShed: boolean;
   /** What deliveries are signed with; two while a secret is being changed. */
   readonly keys: readonly Uint8Array[];
   /** Deliveries at the same time. With one, those of a camera arrive in order. */

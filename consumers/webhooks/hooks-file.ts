@@ -72,6 +72,7 @@ function readHook(section: Section, folder: string): Hook {
     cameras: readCameras(section),
     labels: readLabels(section),
     scoreMin: section.number('scoreMin', 0, 1),
+    sendsShed: section.boolean('shed') ?? false,
     keys: readKeys(section, folder),
     parallel: section.integer('parallel', 1, LIMITS.webhookParallelMax) ?? 1,
     timeoutMs: seconds === undefined ? LIMITS.webhookTimeoutMsDefault : seconds * 1000,

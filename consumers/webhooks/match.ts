@@ -2,19 +2,25 @@ import { foundIn, type Result } from '#schemas/result.ts';
 import type { Hook } from './hook.ts';
 
 /**
- * Whether a hook wants a result; never one that its camera does not want. A mask has no score, so
- * `scoreMin` says nothing of it.
+ * Whether a result is sent to a hook: `pass` where it is none that the hook wants; `shed` and
+ * `status-unknown` where it might be, but does not say what was found: it would be taken for one in
+ * which nothing was. A mask has no score, so `scoreMin` says nothing of it.
  */
-export function wants(
-  hook: Pick<Hook, 'cameras' | 'labels' | 'scoreMin'>,
+export type Choice = 'send' | 'pass' | 'shed' | 'status-unknown';
+
+export function choose(
+  hook: Pick<Hook, 'cameras' | 'labels' | 'scoreMin' | 'sendsShed'>,
   result: Result,
-): boolean {
-  const { cameras, labels, scoreMin } = hook;
-  if (result.status === 'unwanted') return false;
-  if (cameras?.has(result.cameraId) === false) return false;
-  if (labels === undefined && scoreMin === undefined) return true;
-  return foundIn(result).some(
+): Choice {
+  const { cameras, labels, scoreMin, sendsShed } = hook;
+  const { status, cameraId } = result;
+  if (status === 'unwanted' || cameras?.has(cameraId) === false) return 'pass';
+  if (status === 'shed') return sendsShed ? 'send' : 'shed';
+  if (status === 'unknown') return 'status-unknown';
+  if (labels === undefined && scoreMin === undefined) return 'send';
+  const isWanted = foundIn(result).some(
     (found) =>
       labels?.has(found.label) !== false && (!('score' in found) || found.score >= (scoreMin ?? 0)),
   );
+  return isWanted ? 'send' : 'pass';
 }

@@ -6,7 +6,14 @@ import { Metrics, type MetricTables } from '#runtime/metrics/metrics.ts';
 import { type Health, stateOf } from './health.ts';
 
 /** Why a result that a hook may want is not sent, or not any more. */
-const DROP_REASONS = ['undecodable', 'too-large', 'refused', 'deleted-unread'] as const;
+const DROP_REASONS = [
+  'undecodable',
+  'shed',
+  'status-unknown',
+  'too-large',
+  'refused',
+  'deleted-unread',
+] as const;
 
 const HOOK_STATES = ['active', 'failing', 'parked'] as const;
 
@@ -31,7 +38,9 @@ export const HOOK_METRICS = {
     },
     ...byLabel('dropped', 'reason', DROP_REASONS, {
       name: 'halfsight_webhooks_dropped_total',
-      help: 'Results that are not sent; deleted-unread: at most so many.',
+      help:
+        'Results that are not sent; shed: the head did not run, so they say nothing; ' +
+        'deleted-unread: at most so many.',
     }),
   },
   histograms: {

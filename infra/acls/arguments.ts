@@ -3,7 +3,7 @@ import { HalfsightError } from '#runtime/errors.ts';
 import { ROLES, type Role } from './roles.ts';
 
 export const USAGE = `\
-npm run acls -- --ROLE USER ... [--group PREFIX ...] [--revoke] [--dry-run]
+npm run acls -- --ROLE USER ... [--group PREFIX ...] [--to TOPIC ...] [--revoke] [--dry-run]
 
 Makes the ACLs that let a user do what its role does on the topics of KAFKA_TOPIC_PREFIX, and
 nothing else, and says which were there and which others concern the same users and topics
@@ -18,11 +18,13 @@ several times:
   --subscriber USER   reads the result topics, those of backfills too, without a position or in
                       groups of --group
   --webhooks USER     reads the result topics, in the groups of hooks
+  --bridge USER       reads the result topics, in the groups of bridges; writes those of --to
   --wall USER         reads all of these topics, and sees how far consumers are (npm run wall)
   --operator USER     reads, creates and configures all topics (npm run topics, npm run balance);
                       redrives dead letters
 
   --group PREFIX      what the groups of the subscribers may be called: PREFIX...
+  --to TOPIC          a topic of others that the bridges write
   --revoke            deletes these ACLs instead
   --dry-run           changes nothing, and says what it would do
 
@@ -42,6 +44,7 @@ With mutual TLS the user is the certificate's subject (CN=camera,O=site) unless 
 export interface AclArguments {
   readonly users: readonly { readonly role: Role; readonly user: string }[];
   readonly subscriberGroups: readonly string[];
+  readonly bridgedTopics: readonly string[];
   readonly change: 'grant' | 'revoke';
   readonly dryRun: boolean;
   readonly help: boolean;
@@ -50,7 +53,7 @@ export interface AclArguments {
 export function readArguments(args: readonly string[]): AclArguments {
   const values = parse(args);
   const users = ROLES.flatMap((role) => (values[role] ?? []).map((user) => ({ role, user })));
-  const { group = [], help = false } = values;
+  const { group = [], to = [], help = false } = values;
   if (!help && users.length === 0) throw usage('no user is named.');
   if (users.some(({ user }) => user.trim() === '')) throw usage('a user has no name.');
   // An empty prefix would be every group, those of the inference consumers among them.
@@ -58,9 +61,12 @@ export function readArguments(args: readonly string[]): AclArguments {
   if (group.length > 0 && values.subscriber === undefined) {
     throw usage('--group is for --subscriber only.');
   }
+  if (to.some((topic) => topic.trim() === '')) throw usage('--to is empty.');
+  if (to.length > 0 && values.bridge === undefined) throw usage('--to is for --bridge only.');
   return {
     users,
     subscriberGroups: group,
+    bridgedTopics: to,
     change: values.revoke ? 'revoke' : 'grant',
     dryRun: values['dry-run'] ?? false,
     help,
@@ -72,8 +78,8 @@ function parse(args: readonly string[]) {
   const flag = { type: 'boolean' } as const;
   const options = {
     ...{ camera: many, inference: many, jobs: many, subscriber: many },
-    ...{ webhooks: many, wall: many, operator: many },
-    group: many,
+    ...{ webhooks: many, bridge: many, wall: many, operator: many },
+    ...{ group: many, to: many },
     ...{ revoke: flag, 'dry-run': flag, help: flag },
   };
   try {

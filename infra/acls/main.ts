@@ -9,7 +9,7 @@ import { rulesOf } from './roles.ts';
 
 /** `npm run acls`: see USAGE in arguments.ts. */
 await runCommand(async (args) => {
-  const { users, subscriberGroups, change, dryRun, help } = readArguments(args);
+  const { users, change, dryRun, help, ...named } = readArguments(args);
   if (help) {
     process.stdout.write(USAGE);
     return true;
@@ -17,7 +17,7 @@ await runCommand(async (args) => {
   const environment = readEnvironment();
   const { topicPrefix, groupId } = environment;
   const topics = topicTable({ prefix: topicPrefix });
-  const options = { topics, groupId, subscriberGroups };
+  const options = { topics, groupId, ...named };
   const wanted = users.flatMap(({ role, user }) => rulesOf(role, user, options));
   const settings = brokerSettings(environment, 'acls');
   const access = await openAccessControl(settings, { clock: systemClock, logger: commandLogger });

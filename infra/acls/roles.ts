@@ -4,6 +4,7 @@ import type { RecordTypeName } from '#schemas/record-type.ts';
 import {
   backfillGroups,
   backfillSpecs,
+  bridgeGroups,
   redriveGroup,
   type Topic,
   type TopicTable,
@@ -13,25 +14,30 @@ import {
 
 /** What a user of the brokers is there for. One user may have several roles. */
 export const ROLES = [
-  ...(['camera', 'inference', 'jobs', 'subscriber', 'webhooks', 'wall', 'operator'] as const),
+  ...(['camera', 'inference', 'jobs', 'subscriber', 'webhooks', 'bridge', 'wall'] as const),
+  'operator',
 ] as const;
 export type Role = (typeof ROLES)[number];
 
 interface Access {
   readonly writers: readonly Role[];
   readonly readers: readonly Role[];
+  /** Pictures: the operator looks after the topic, and does not read it. */
+  readonly isPrivate?: true;
 }
 
 type AccessTable = Readonly<Partial<Record<RecordTypeName, Access>>>;
 
-const RESULT_READERS = ['subscriber', 'webhooks', 'jobs', 'wall'] as const;
+const RESULT_READERS = ['subscriber', 'webhooks', 'bridge', 'jobs', 'wall'] as const;
 
-/** Who writes and who reads the topic of a record type; the operator reads all of them. */
+/** Who writes and who reads the topic of a record type; the operator reads all but pictures. */
 const LIVE: AccessTable = {
   // The operator redrives: a dead letter's frame is written again, and that is noted. Of the rest,
   // jobs make reports and exports.
   frame: { writers: ['camera', 'operator'], readers: ['inference', 'jobs', 'wall'] },
   'camera-status': { writers: ['camera'], readers: ['jobs', 'wall'] },
+  // Of cameras whose settings let small pictures leave them; nobody else has a use for those.
+  preview: { writers: ['camera'], readers: ['wall'], isPrivate: true },
   classification: { writers: ['inference'], readers: RESULT_READERS },
   detection: { writers: ['inference'], readers: RESULT_READERS },
   segmentation: { writers: ['inference'], readers: RESULT_READERS },
@@ -60,6 +66,8 @@ export interface RoleOptions {
   readonly groupId: string;
   /** What the group ids of subscribers that keep their position may begin with. */
   readonly subscriberGroups: readonly string[];
+  /** Topics of others that bridges write. */
+  readonly bridgedTopics: readonly string[];
 }
 
 /**
@@ -68,7 +76,7 @@ export interface RoleOptions {
  * let its users write the topics of `site-10`.
  */
 export function rulesOf(role: Role, user: string, options: RoleOptions): AccessRule[] {
-  const { topics, groupId, subscriberGroups } = options;
+  const { topics, groupId, subscriberGroups, bridgedTopics } = options;
   const allow = allowing(user);
   const ofTopics = [
     ...topicSpecs(topics).map((topic) => ({ topic, access: LIVE })),
@@ -108,6 +116,17 @@ export function rulesOf(role: Role, user: string, options: RoleOptions): AccessR
           allow('WRITE', 'TRANSACTIONAL_ID', groups, 'PREFIXED'),
         ]),
       ];
+    case 'bridge':
+      // A group for each format and topic, or one that keeps no position, for standard output.
+      return [
+        ...ofTopics,
+        ...bridgedTopics.map((name) => allow('WRITE', 'TOPIC', name)),
+        reading(PRIVATE_GROUPS),
+        ...Object.values(bridgeGroups(topics)).flatMap((groups) => [
+          reading(groups),
+          allow('WRITE', 'TRANSACTIONAL_ID', groups, 'PREFIXED'),
+        ]),
+      ];
     case 'wall':
       // It shows how far consumers are, whatever they say themselves.
       return [...ofTopics, reading(PRIVATE_GROUPS), allow('DESCRIBE', 'GROUP', groupId)];
@@ -130,10 +149,14 @@ export function operationsOf(
   recordType: RecordTypeName,
   access: AccessTable = LIVE,
 ): AccessOperation[] {
-  const { writers, readers } = defined(access[recordType], `the roles of ${recordType} topics`);
+  const entry = defined(access[recordType], `the roles of ${recordType} topics`);
+  const { writers, readers, isPrivate = false } = entry;
   const isOperator = role === 'operator';
+  const reads = (isOperator && !isPrivate) || readers.includes(role);
   return [
-    ...(isOperator || readers.includes(role) ? (['READ'] as const) : []),
+    ...(reads ? (['READ'] as const) : []),
+    // Reading brings it along; the operator must see what it looks after.
+    ...(isOperator && !reads ? (['DESCRIBE'] as const) : []),
     ...(writers.includes(role) ? (['WRITE'] as const) : []),
     ...(isOperator ? ADMINISTRATION : []),
   ];

@@ -62,8 +62,13 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'export',
-    description: 'writes results into a file: COCO, CSV, Parquet or ONVIF JSON',
+    description: 'writes results into a file: COCO, CSV, Parquet, ONVIF JSON or nv.Frame',
     run: () => import('#consumers/export/main.ts'),
+  },
+  {
+    name: 'bridge',
+    description: 'writes results, as they come, to a topic of others: ONVIF JSON or nv.Frame',
+    run: () => import('#consumers/bridge/main.ts'),
   },
   {
     name: 'webhooks',

@@ -1,5 +1,7 @@
+import { BRIDGE_USAGE } from '#consumers/bridge/arguments.ts';
 import { INSPECT_USAGE } from '#consumers/dashboard/inspect/arguments.ts';
 import { DEAD_LETTERS_USAGE } from '#consumers/dead-letters/arguments.ts';
+import { EXPORT_USAGE } from '#consumers/export/arguments.ts';
 import { BACKFILL_USAGE } from '#consumers/jobs/backfill-arguments.ts';
 import { FOLLOW_USAGE } from '#consumers/subscriber/follow.ts';
 import { USAGE as ACLS_USAGE } from '#infra/acls/arguments.ts';
@@ -15,6 +17,8 @@ import { HalfsightError } from '#runtime/errors.ts';
 type Usages = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
 
 const DEAD_LETTER_VERBS = ['list', 'show', 'redrive', 'discard'];
+/** Their one option has no line of its own. */
+const WEBHOOK_VERBS = { list: '--json', test: '', resume: '' };
 
 const USAGES: Usages = {
   plan: PLAN_USAGE,
@@ -25,6 +29,9 @@ const USAGES: Usages = {
   acls: ACLS_USAGE,
   follow: FOLLOW_USAGE,
   inspect: INSPECT_USAGE,
+  bridge: BRIDGE_USAGE,
+  export: EXPORT_USAGE,
+  webhooks: WEBHOOK_VERBS,
   'dead-letters': Object.fromEntries(DEAD_LETTER_VERBS.map((verb) => [verb, DEAD_LETTERS_USAGE])),
   backfill: BACKFILL_USAGE,
   completion: { bash: '' },

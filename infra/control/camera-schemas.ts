@@ -1,6 +1,11 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { FRAMES_PER_SECOND_DEFAULT } from '#infra/fleet/camera-rules.ts';
-import { FRAMES_PER_SECOND, LABEL, RATE_RANGES } from '#producers/fleet/wanted-camera.ts';
+import {
+  FRAMES_PER_SECOND,
+  LABEL,
+  PREVIEW_RANGES,
+  RATE_RANGES,
+} from '#producers/fleet/wanted-camera.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { CAMERA_ID, HEAD_NAME } from '#schemas/frame.ts';
 
@@ -96,12 +101,28 @@ const TraceSampleRatio = ranged(
   "Share of its frames that are traced. Left out: the agent's.",
 );
 
+const Preview = Type.Object(
+  {
+    everySeconds: ranged(PREVIEW_RANGES.everySeconds, 'One in so many seconds.'),
+    width: Type.Integer({
+      ...{ minimum: PREVIEW_RANGES.width.min, maximum: PREVIEW_RANGES.width.max },
+      description: 'At most so many pixels wide, and as many high.',
+    }),
+  },
+  {
+    ...CLOSED,
+    description:
+      'Lets small pictures (JPEG) leave the camera, for the wall. Left out: no picture leaves it.',
+  },
+);
+
 /** What every camera says, however it is written. */
 const MAY_BE_LEFT_OUT = {
   ratePoint: Type.Optional(RatePoint),
   rate: Type.Optional(Rate),
   heads: Type.Optional(Heads),
   traceSampleRatio: Type.Optional(TraceSampleRatio),
+  preview: Type.Optional(Preview),
 };
 
 export const Camera = Type.Object(
@@ -142,6 +163,7 @@ export const CameraPatch = Type.Object(
     rate: removable(RatePatch),
     heads: removable(Heads),
     traceSampleRatio: removable(TraceSampleRatio),
+    preview: removable(Preview),
     enabled: Type.Optional(Enabled),
     labels: Type.Optional(
       Type.Record(Label, Type.Union([Label, Type.Null()]), {

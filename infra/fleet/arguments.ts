@@ -1,5 +1,11 @@
 import { parseArgs } from 'node:util';
-import { checkCamera, type WantedCamera } from '#producers/fleet/wanted-camera.ts';
+import {
+  checkCamera,
+  PREVIEW_RANGES,
+  problemsOfPreview,
+  type WantedCamera,
+  type WantedPreview,
+} from '#producers/fleet/wanted-camera.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { HEAD_NAME } from '#schemas/frame.ts';
@@ -25,6 +31,8 @@ export interface CameraChanges {
   readonly heads?: readonly string[] | 'all';
   /** `default`: the agent's. */
   readonly traceSampleRatio?: number | 'default';
+  /** `off`: no picture leaves it. */
+  readonly preview?: WantedPreview | 'off';
   /** An empty value takes the label away. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -52,7 +60,7 @@ const TEXT = { type: 'string' } as const;
 const FLAG = { type: 'boolean' } as const;
 const SETTINGS = {
   ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT, ...RATE_OPTIONS, heads: TEXT },
-  'trace-ratio': TEXT,
+  ...{ 'trace-ratio': TEXT, preview: TEXT },
   label: { type: 'string', multiple: true },
 } as const;
 
@@ -97,6 +105,7 @@ function readAdd(args: readonly string[]): CamerasCommand {
   const id = onlyId('add', positionals);
   const changes = changesOf('add', values);
   const { source, framesPerSecond, ratePoint, rate, heads, traceSampleRatio, labels } = changes;
+  const { preview } = changes;
   if (source === undefined) throw wrong('--source is missing.', 'add');
   const ownRate = changedRate(undefined, rate);
   const camera = {
@@ -107,6 +116,7 @@ function readAdd(args: readonly string[]): CamerasCommand {
     ...(ownRate === undefined ? {} : { rate: ownRate }),
     ...(heads === undefined || heads === 'all' ? {} : { heads }),
     ...(typeof traceSampleRatio === 'number' && { traceSampleRatio }),
+    ...(typeof preview === 'object' && { preview }),
     enabled: values.disabled !== true,
     labels,
   };
@@ -140,11 +150,12 @@ interface SettingValues extends RateValues {
   readonly 'rate-point'?: string | undefined;
   readonly heads?: string | undefined;
   readonly 'trace-ratio'?: string | undefined;
+  readonly preview?: string | undefined;
   readonly label?: readonly string[] | undefined;
 }
 
 function changesOf(verb: Verb, values: SettingValues): CameraChanges {
-  const { source, fps, 'rate-point': ratePoint, heads, label = [] } = values;
+  const { source, fps, 'rate-point': ratePoint, heads, preview, label = [] } = values;
   if (source !== undefined) checkSource(verb, source);
   const numbers = numbersOf(verb);
   const framesPerSecond = numbers.number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
@@ -159,6 +170,7 @@ function changesOf(verb: Verb, values: SettingValues): CameraChanges {
     ...(rate === undefined ? {} : { rate }),
     ...(heads === undefined ? {} : { heads: headsOf(verb, heads) }),
     ...(traceSampleRatio === undefined ? {} : { traceSampleRatio }),
+    ...(preview === undefined ? {} : { preview: previewOf(verb, preview) }),
     labels: Object.fromEntries(label.map((pair) => labelOf(verb, pair))),
   };
 }
@@ -174,6 +186,18 @@ function headsOf(verb: Verb, text: string): readonly string[] | 'all' {
   const names = text.split(',');
   if (names.every((name) => HEAD_NAME.test(name))) return names;
   throw wrong(`--heads must be "all" or NAME,NAME, but is "${text}".`, verb);
+}
+
+/** `SECONDS,PIXELS`: of pictures that leave the camera neither is taken for granted. */
+function previewOf(verb: Verb, text: string): WantedPreview | 'off' {
+  if (text === 'off') return text;
+  const [everySeconds, width, ...more] = text.split(',').map(Number);
+  const { everySeconds: pace, width: side } = PREVIEW_RANGES;
+  const preview = { everySeconds: everySeconds ?? Number.NaN, width: width ?? Number.NaN };
+  if (more.length === 0 && problemsOfPreview(preview).length === 0) return preview;
+  const [seconds, pixels] = [`${pace.min} to ${pace.max}`, `${side.min} to ${side.max}`];
+  const message = `--preview must be "off" or SECONDS,PIXELS, ${seconds} and ${pixels}`;
+  throw wrong(`${message}, but is "${text}".`, verb);
 }
 
 function nameOrIndex(text: string): string | number {

@@ -81,7 +81,7 @@ function changed(stored: StoredCamera, changes: CameraChanges): WantedCamera {
   const { version: _, rate: oldRate, ...camera } = stored;
   const { labels: added, rate: rateChanges, ...named } = changes;
   const rate = changedRate(oldRate, rateChanges);
-  const { ratePoint, heads, traceSampleRatio, ...others } = { ...camera, ...named };
+  const { ratePoint, heads, traceSampleRatio, preview, ...others } = { ...camera, ...named };
   const labels = Object.fromEntries(
     Object.entries({ ...camera.labels, ...added }).filter(([, value]) => value !== ''),
   );
@@ -91,6 +91,7 @@ function changed(stored: StoredCamera, changes: CameraChanges): WantedCamera {
     ...(rate === undefined ? {} : { rate }),
     ...(heads === undefined || heads === 'all' ? {} : { heads }),
     ...(typeof traceSampleRatio === 'number' && { traceSampleRatio }),
+    ...(typeof preview === 'object' && { preview }),
     labels,
   };
 }

@@ -8,7 +8,7 @@ import type {
   LiveStatus,
   Placement,
 } from '#producers/fleet/registry.ts';
-import type { WantedCamera, WantedRate } from '#producers/fleet/wanted-camera.ts';
+import type { WantedCamera, WantedPreview, WantedRate } from '#producers/fleet/wanted-camera.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'CAMERA' },
@@ -87,6 +87,7 @@ export function showText(entry: CameraEntry): string {
     ['rate', rateText(camera.rate)],
     ['heads', camera.heads?.join(', ') ?? 'all'],
     ['traced', ratioText(camera.traceSampleRatio)],
+    ['pictures', previewText(camera.preview)],
     ['labels', labels.join(', ') || '-'],
     ['state', stateOf(entry)],
     ['owner', ownerOf(entry)],
@@ -97,6 +98,12 @@ export function showText(entry: CameraEntry): string {
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   return `${facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')}\n`;
+}
+
+function previewText(preview: WantedPreview | undefined): string {
+  if (preview === undefined) return 'none leaves it';
+  const { everySeconds, width } = preview;
+  return `ONE LEAVES IT every ${everySeconds} s, ${width} pixels wide or high`;
 }
 
 function ratioText(ratio: number | undefined): string {

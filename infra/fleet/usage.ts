@@ -28,6 +28,9 @@ the arguments or the environment are wrong.
 
 const TELL_S = (LIMITS.fleetLiveBeats * LIMITS.fleetBeatIntervalMs) / 1000;
 
+const SECONDS = `${LIMITS.previewSecondsMin} to ${LIMITS.previewSecondsMax}`;
+const PIXELS = `${LIMITS.previewSideMin} to ${LIMITS.previewSideMax}`;
+
 const SETTINGS = `\
   --source ADDRESS   rtsp://..., rtsps://..., a file on the agents' machines, or synthetic:<scene>.
                      \${NAME} stands for a variable of the agents' environment: write passwords so
@@ -44,6 +47,8 @@ const SETTINGS = `\
   --heads NAME,NAME  the heads that are wanted of its frames; "all": those of the agents' bundle.
                      Consumers do not run the others for it, and their results say "unwanted"
   --trace-ratio N    share of its frames that are traced, 0 to 1; "default": the agent's
+  --preview SECONDS,PIXELS  lets pictures leave the camera: a JPEG of at most so many pixels a side
+                     (${PIXELS}) every so many seconds (${SECONDS}), for the wall; "off": none
   --label KEY=VALUE  for people and programs; may be repeated
 `;
 
@@ -74,7 +79,8 @@ npx halfsight cameras add gate-north --source 'rtsp://viewer:\${GATE_PASSWORD}@1
   set: `\
 Usage: npx halfsight cameras set ID [options]
 
-Changes what is named, and nothing else. Another source or rate begins a new epoch of the camera.
+Changes what is named, and nothing else. Another source, rate or preview begins a new epoch
+of the camera.
 
 ${SETTINGS}\
                      KEY= takes a label away

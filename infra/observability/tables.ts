@@ -1,3 +1,4 @@
+import { BRIDGE_METRICS } from '#consumers/bridge/telemetry.ts';
 import { WALL_METRICS } from '#consumers/dashboard/telemetry.ts';
 import { INFERENCE_METRICS } from '#consumers/inference/metric-tables.ts';
 import { JOB_KIND_METRICS, JOB_WORKER_METRICS } from '#consumers/jobs/telemetry.ts';
@@ -9,6 +10,7 @@ import {
   describeTables,
   type MetricDescription,
 } from '#runtime/metrics/describe.ts';
+import { EXPORT_METRICS } from '#runtime/metrics/export-watch.ts';
 import type { Family } from '#runtime/metrics/family.ts';
 import type { MetricTables } from '#runtime/metrics/metrics.ts';
 import { processMetrics } from '#runtime/metrics/process-metrics.ts';
@@ -34,13 +36,17 @@ export function allMetrics(): readonly ProcessMetrics[] {
       title: 'Webhooks',
       metrics: [...describeTables(WEBHOOK_WORKER_METRICS), ...labelled(HOOK_METRICS, 'hook')],
     },
+    { title: 'Bridge', metrics: describeTables(BRIDGE_METRICS) },
     {
       title: 'Worker of jobs',
       metrics: [...describeTables(JOB_WORKER_METRICS), ...labelled(JOB_KIND_METRICS, 'kind')],
     },
     { title: 'Control API', metrics: describeTables(CONTROL_METRICS) },
     { title: 'Wall', metrics: describeTables(WALL_METRICS) },
-    { title: 'Every process', metrics: processMetrics('').families().map(described) },
+    {
+      title: 'Every process',
+      metrics: [...processMetrics('').families().map(described), ...describeTables(EXPORT_METRICS)],
+    },
   ];
 }
 

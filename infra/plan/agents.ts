@@ -24,12 +24,9 @@ export interface AgentsPlan {
   readonly memoryMibEach: number;
 }
 
-/**
- * Frames come evenly and a request leaves `accumulatorLingerMs` after the first frame in it, so
- * that one takes the wait for that frame and the linger.
- */
+/** Frames come evenly: each has a request of its own, or shares that of its `sendIntervalMs`. */
 export function sendsPerSecond(framesPerSecond: number): number {
-  return framesPerSecond / (1 + (framesPerSecond * LIMITS.accumulatorLingerMs) / 1000);
+  return Math.min(framesPerSecond, 1000 / LIMITS.sendIntervalMs);
 }
 
 export function agentLoad({ agent }: Pick<Constants, 'agent'>, framesPerSecond: number): AgentLoad {

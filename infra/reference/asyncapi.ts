@@ -26,6 +26,7 @@ const HEADERS_OF: Readonly<Record<RecordTypeName, readonly (keyof typeof HEADERS
   'dead-letter-action': [],
   'head-shadow': [],
   'camera-status': [],
+  preview: [],
 };
 
 /** All topics and what is on them as an AsyncAPI 3 document, at their default names. */

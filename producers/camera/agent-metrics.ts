@@ -5,6 +5,7 @@ import { QueueMetrics } from '#runtime/metrics/queues.ts';
 import { OTHER, SeriesCap } from '#runtime/metrics/series-cap.ts';
 import { addCounts, type Counts, DROP_REASONS, NO_COUNTS } from './accounts.ts';
 import { AGENT_METRICS } from './metric-tables.ts';
+import { PREVIEW_DROP_REASONS, type PreviewsReport } from './previews.ts';
 
 export interface CameraReading extends Counts {
   readonly cameraId: string;
@@ -25,12 +26,21 @@ export interface AgentReading {
   readonly publishedBytes: number;
   /** Undefined without a spool. */
   readonly spoolFailures: number | undefined;
+  /** Undefined: no picture leaves any camera. */
+  readonly previews?: PreviewsReport | undefined;
 }
 
 type CameraSums = Omit<CameraReading, 'state' | 'cameraId'>;
 
 const NOTHING: CameraSums = { ...NO_COUNTS, bitstreamBytes: 0, lastFrameTimeUs: null };
 const STATES = ['connecting', 'online', 'offline', 'ended'];
+
+const NOTHING_READ: AgentReading = {
+  cameras: [],
+  total: { ...NO_COUNTS, reconnects: 0, encoded: 0, bitstreamBytes: 0 },
+  publishedBytes: 0,
+  spoolFailures: undefined,
+};
 
 /** What an agent's scrape shows. The books of cameras are read once for each scrape. */
 export class AgentMetrics implements MetricSource {
@@ -39,6 +49,9 @@ export class AgentMetrics implements MetricSource {
   readonly #cap = new SeriesCap(LIMITS.metricCamerasMax);
   readonly #read: () => AgentReading;
   readonly #nowUs: () => number;
+  /** Of the scrape under way. */
+  #reading = NOTHING_READ;
+  #sums: ReadonlyMap<string, CameraSums> = new Map();
   /** Of cameras that left and had no series of their own: theirs may not become less. */
   #pastOthers = NOTHING;
 
@@ -46,6 +59,9 @@ export class AgentMetrics implements MetricSource {
     this.#metrics = new Metrics(AGENT_METRICS, { nowUs });
     this.#read = read;
     this.#nowUs = nowUs;
+    this.#showAgent();
+    this.#showPreviews();
+    this.#showCameras();
   }
 
   encoded(durationMs: number, traceparent?: string): void {
@@ -64,37 +80,55 @@ export class AgentMetrics implements MetricSource {
   }
 
   families(): readonly Family[] {
-    const reading = this.#read();
-    this.#showAgent(reading);
-    this.#showCameras(this.#byLabel(reading.cameras));
+    this.#reading = this.#read();
+    this.#sums = this.#byLabel(this.#reading.cameras);
     return [...this.#metrics.families(), ...this.queues.families()];
   }
 
-  #showAgent({ cameras, total, publishedBytes, spoolFailures }: AgentReading): void {
+  #showAgent(): void {
     const metrics = this.#metrics;
-    metrics.gauge('captured', () => total.captured);
-    metrics.gauge('published', () => total.published);
-    metrics.gauge('in-flight', () => total.inFlight);
-    metrics.gauge('encoded', () => total.encoded);
-    metrics.gauge('bitstream-bytes', () => total.bitstreamBytes);
-    metrics.gauge('published-bytes', () => publishedBytes);
-    metrics.gauge('reconnects', () => total.reconnects);
-    if (spoolFailures !== undefined) metrics.gauge('spool-failures', () => spoolFailures);
-    metrics.series('dropped', () =>
-      DROP_REASONS.map((reason) => ({ labels: { reason }, value: total.dropped[reason] ?? 0 })),
-    );
+    metrics.gauge('captured', () => this.#reading.total.captured);
+    metrics.gauge('published', () => this.#reading.total.published);
+    metrics.gauge('in-flight', () => this.#reading.total.inFlight);
+    metrics.gauge('encoded', () => this.#reading.total.encoded);
+    metrics.gauge('bitstream-bytes', () => this.#reading.total.bitstreamBytes);
+    metrics.gauge('published-bytes', () => this.#reading.publishedBytes);
+    metrics.gauge('reconnects', () => this.#reading.total.reconnects);
+    metrics.series('spool-failures', () => {
+      const { spoolFailures: value } = this.#reading;
+      return value === undefined ? [] : [{ labels: {}, value }];
+    });
+    metrics.series('dropped', () => {
+      const { dropped } = this.#reading.total;
+      return DROP_REASONS.map((reason) => ({ labels: { reason }, value: dropped[reason] ?? 0 }));
+    });
     metrics.series('cameras', () =>
       STATES.map((state) => ({
         labels: { state },
-        value: cameras.filter((camera) => camera.state === state).length,
+        value: this.#reading.cameras.filter((camera) => camera.state === state).length,
       })),
     );
   }
 
-  #showCameras(sums: ReadonlyMap<string, CameraSums>): void {
+  #showPreviews(): void {
+    const metrics = this.#metrics;
+    metrics.series('previews-published', () => {
+      const { previews } = this.#reading;
+      return previews === undefined ? [] : [{ labels: {}, value: previews.published }];
+    });
+    metrics.series('previews-dropped', () => {
+      const { previews } = this.#reading;
+      if (previews === undefined) return [];
+      return PREVIEW_DROP_REASONS.map((reason) => {
+        return { labels: { reason }, value: previews.dropped[reason] ?? 0 };
+      });
+    });
+  }
+
+  #showCameras(): void {
     const metrics = this.#metrics;
     const each = (read: (camera: CameraSums) => number | undefined) => () =>
-      [...sums].flatMap(([label, camera]): Sample[] => {
+      [...this.#sums].flatMap(([label, camera]): Sample[] => {
         const value = read(camera);
         return value === undefined ? [] : [{ labels: { camera_id: label }, value }];
       });
@@ -110,15 +144,14 @@ export class AgentMetrics implements MetricSource {
       'camera-bitstream-bytes',
       each(({ bitstreamBytes }) => bitstreamBytes),
     );
-    const nowUs = this.#nowUs();
     metrics.series(
       'camera-last-frame-age-ms',
       each(({ lastFrameTimeUs: timeUs }) =>
-        timeUs === null ? undefined : (nowUs - timeUs) / 1000,
+        timeUs === null ? undefined : (this.#nowUs() - timeUs) / 1000,
       ),
     );
     metrics.series('camera-dropped', () =>
-      [...sums].flatMap(([label, { dropped }]) =>
+      [...this.#sums].flatMap(([label, { dropped }]) =>
         Object.entries(dropped).map(([reason, value]) => {
           return { labels: { camera_id: label, reason }, value };
         }),

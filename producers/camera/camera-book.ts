@@ -35,6 +35,8 @@ export class CameraBook {
   lastFrameTimeUs: number | null = null;
   /** Tasks of the heads that are wanted of its frames from now on; null: all. */
   heads: readonly string[] | null = null;
+  /** Its settings let small pictures of it leave the camera. */
+  sendsPictures = false;
   #standing: Standing = 'here';
   #state: CameraState = 'connecting';
   #detail = '';

@@ -5,9 +5,11 @@ import type { Logger } from '#runtime/log.ts';
 import { seededRandom } from '#runtime/random.ts';
 import type { CameraBook, CameraCondition } from './camera-book.ts';
 import { captureCamera, type Frame } from './capture.ts';
-import type { InputGeometry } from './image.ts';
+import type { InputGeometry, Source } from './image.ts';
+import type { Previews } from './previews.ts';
 import type { CameraSettings } from './settings.ts';
 import { createSource } from './sources/create.ts';
+import type { PreviewTap } from './sources/spec.ts';
 
 export interface CamerasOptions {
   /** Those that run from the start. */
@@ -24,6 +26,8 @@ export interface CamerasOptions {
   readonly seed: number;
   /** Undefined: the sources run in this thread. */
   readonly openSource?: typeof createSource;
+  /** Undefined: no picture leaves any camera. */
+  readonly previews?: Pick<Previews, 'take' | 'forget'>;
 }
 
 interface Run {
@@ -57,7 +61,7 @@ export class Cameras {
     if (this.#runs.size > 0) this.#tellAllEnded(allRuns.then(() => undefined));
   }
 
-  /** Adds the camera; one that runs is begun anew if its source or its rate has changed. */
+  /** Adds the camera; one that runs is begun anew if its source, rate or preview has changed. */
   put(settings: CameraSettings): void {
     const { id } = settings;
     const before = this.#runs.get(id);
@@ -74,6 +78,7 @@ export class Cameras {
     if (run === undefined) return this.#closing.get(cameraId) ?? Promise.resolve();
     this.#runs.delete(cameraId);
     run.stopping.abort();
+    this.#options.previews?.forget(cameraId);
     const closed = run.ended.then(() => {
       if (this.#closing.get(cameraId) === closed) this.#closing.delete(cameraId);
     });
@@ -95,9 +100,8 @@ export class Cameras {
   async #capture(settings: CameraSettings, signal: AbortSignal): Promise<void> {
     // Removed while the run before it was closed.
     if (signal.aborted) return;
-    const { books, input, onStateChanged, epochNow, clock, logger, seed } = this.#options;
-    const { openSource = createSource } = this.#options;
-    const { id: cameraId, source, framesPerSecond } = settings;
+    const { books, onStateChanged, epochNow, clock, logger, seed } = this.#options;
+    const { id: cameraId } = settings;
     const book = defined(books.get(cameraId), `the book of camera ${cameraId}`);
     const hooks = {
       onFrame: defined(this.#onFrame, 'whoever takes frames'),
@@ -107,11 +111,11 @@ export class Cameras {
       },
       onEpochEnd: () => book.endEpoch(),
     };
-    const cameraLogger = logger.with({ camera: cameraId });
+    book.sendsPictures = settings.preview !== undefined;
     await captureCamera(
       {
         cameraId,
-        source: openSource(source, { input, framesPerSecond, clock, logger: cameraLogger }),
+        source: this.#openSource(settings, signal),
         epochNow: () => {
           const now = epochNow(cameraId);
           // Above those of the run before, too.
@@ -125,8 +129,35 @@ export class Cameras {
       signal,
     );
   }
+
+  #openSource(settings: CameraSettings, signal: AbortSignal): Source {
+    const { input, clock, openSource = createSource } = this.#options;
+    const { id: cameraId, source, framesPerSecond } = settings;
+    const logger = this.#options.logger.with({ camera: cameraId });
+    const preview = this.#previewTap(settings, signal);
+    if (preview !== undefined) logger.warn('camera-sends-pictures', { ...settings.preview });
+    return openSource(source, { input, framesPerSecond, preview, clock, logger });
+  }
+
+  #previewTap({ id, preview }: CameraSettings, signal: AbortSignal): PreviewTap | undefined {
+    const { previews, clock } = this.#options;
+    if (preview === undefined || previews === undefined) return undefined;
+    let dueMs = clock.monotonicMs();
+    return {
+      ...preview,
+      restMs: () => Math.max(0, dueMs - clock.monotonicMs()),
+      onMade: (outcome) => {
+        dueMs = clock.monotonicMs() + preview.everySeconds * 1000;
+        // One that was in the making when the camera, or its previews, were stopped.
+        previews.take(id, signal.aborted ? { dropped: 'stopped' } : outcome);
+      },
+    };
+  }
 }
 
 function isSameRun(a: CameraSettings, b: CameraSettings): boolean {
-  return a.framesPerSecond === b.framesPerSecond && isDeepStrictEqual(a.source, b.source);
+  const facts = ({ framesPerSecond, source, preview }: CameraSettings) => {
+    return { framesPerSecond, source, preview };
+  };
+  return isDeepStrictEqual(facts(a), facts(b));
 }

@@ -28,7 +28,9 @@ class EncodeThread implements EncodeWorker {
   readonly #worker: Worker;
   readonly #onDied: (error: Error) => void;
   readonly #exited: Promise<void>;
-  #expected: Expectation | undefined;
+  /** A thread answers in turn, so the oldest comes first. */
+  readonly #expected: Expectation[] = [];
+  /** The newest job, and with it all. */
   #running: Promise<unknown> = Promise.resolve();
   #cause: Error | undefined;
   #isReady = false;
@@ -75,21 +77,19 @@ class EncodeThread implements EncodeWorker {
 
   #answer(): Promise<ThreadAnswer> {
     return new Promise((resolve, reject) => {
-      this.#expected = { resolve, reject };
+      this.#expected.push({ resolve, reject });
     });
   }
 
   #answered(answer: ThreadAnswer): void {
-    const expected = this.#expected;
-    this.#expected = undefined;
+    const expected = this.#expected.shift();
     if (answer.type === 'failed') expected?.reject(fromThreadError(answer.error));
     else expected?.resolve(answer);
   }
 
   #ended(exitCode: number): void {
     const error = this.#cause ?? new Error(`the encoder thread ended with exit code ${exitCode}`);
-    this.#expected?.reject(error);
-    this.#expected = undefined;
+    for (const { reject } of this.#expected.splice(0)) reject(error);
     if (this.#isReady && !this.#isClosing) this.#onDied(error);
   }
 }

@@ -9,7 +9,7 @@ import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './encode-protoc
 import { toThreadError } from './thread-error.ts';
 
 /**
- * The inside of one encoder thread: pixels in, bitstream out, one at a time. It opens its model
+ * The inside of one encoder thread: pixels in, bitstream out, one after another. It opens its model
  * once (a session that is opened again and again leaks) and ends only when it is told to.
  */
 const port = defined(parentPort, 'the port to the main thread');
@@ -59,11 +59,12 @@ async function serve(bundle: Bundle): Promise<void> {
     answer({ type: 'encoded', ...encoded }, [moved]);
   };
 
+  let last = Promise.resolve();
   port.on('message', (request: ThreadRequest) => {
     if (request.type === 'encode') {
-      encode(request).catch(answerFailed);
+      last = last.then(() => encode(request)).catch(answerFailed);
     } else {
-      void encoder.close().finally(() => port.close());
+      void last.then(() => encoder.close()).finally(() => port.close());
     }
   });
   answer({ type: 'ready' });

@@ -36,11 +36,11 @@ export interface EncodedImage {
   readonly encodeDurationUs: number;
 }
 
-/** One long-lived encoder. It is given one job at a time. */
+/** One long-lived encoder. It has `framesPerEncoderMax` jobs at most, and does them in turn. */
 export interface EncodeWorker {
-  /** Rejects when this one frame failed, or when the worker died on it. */
+  /** Rejects when this one frame failed, or when the worker died before it was done. */
   encode(job: EncodeJob): Promise<EncodedImage>;
-  /** Waits for a job that is running, then releases the model. */
+  /** Waits for the jobs that it has, then releases the model. */
   close(): Promise<void>;
 }
 
@@ -78,6 +78,9 @@ interface CameraSlot {
  * old picture is worth less than one about the newest. Because a camera has at most one frame in
  * the workers, its results come out in capture order without sorting. For each frame a camera
  * queues up at the back of `#ready`, so a fast one cannot starve a slow one.
+ *
+ * A worker has its next frame before it is done with one: it does not wait for this thread, and to
+ * wake a thread that sleeps costs this one more than to hand it a frame.
  */
 export class Encoder {
   readonly #options: EncoderOptions;
@@ -86,8 +89,8 @@ export class Encoder {
   readonly #settledWaits = new SettledWaits((cameraId) => this.#slots.has(cameraId));
   /** Exactly the slots that have a frame waiting and none running, longest first. */
   readonly #ready: CameraSlot[] = [];
-  readonly #workers = new Set<EncodeWorker>();
-  readonly #idle: EncodeWorker[] = [];
+  /** With the number of frames that each has. */
+  readonly #workers = new Map<EncodeWorker, number>();
   readonly #opening = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #running = 0;
@@ -162,21 +165,39 @@ export class Encoder {
     this.#closing.abort();
     this.#dropWaiting();
     await Promise.all(this.#opening);
-    await Promise.all([...this.#workers].map((worker) => worker.close()));
+    await Promise.all([...this.#workers.keys()].map((worker) => worker.close()));
     this.#workers.clear();
   }
 
   #dispatch(): void {
-    while (this.#ready.length > 0 && this.#idle.length > 0) {
+    while (this.#ready.length > 0) {
+      const worker = this.#leastBusy();
+      if (worker === undefined) return;
       const slot = this.#ready.shift() as CameraSlot;
-      const worker = this.#idle.shift() as EncodeWorker;
       const next = slot.waiting;
       assert(next !== undefined && !slot.isRunning, 'a camera is ready without a frame to encode');
       slot.waiting = undefined;
       slot.isRunning = true;
       this.#running++;
+      this.#count(worker, 1);
       void this.#run(worker, slot, next);
     }
+  }
+
+  /** The first of those with the fewest frames: the others can sleep. */
+  #leastBusy(): EncodeWorker | undefined {
+    let found: EncodeWorker | undefined;
+    let fewest: number = LIMITS.framesPerEncoderMax;
+    for (const [worker, frames] of this.#workers) {
+      if (frames < fewest) [found, fewest] = [worker, frames];
+    }
+    return found;
+  }
+
+  /** A worker that died meanwhile is no longer here; its successor joins when it is ready. */
+  #count(worker: EncodeWorker, by: 1 | -1): void {
+    const frames = this.#workers.get(worker);
+    if (frames !== undefined) this.#workers.set(worker, frames + by);
   }
 
   async #run(worker: EncodeWorker, slot: CameraSlot, { journey, pixels }: Waiting): Promise<void> {
@@ -189,6 +210,7 @@ export class Encoder {
       this.#options.logger.error('encode-failed', { frame, error: describeError(error) });
     }
     this.#running--;
+    this.#count(worker, -1);
     slot.isRunning = false;
     if (encoded === undefined) {
       journey.dropped('encode-failed');
@@ -201,8 +223,6 @@ export class Encoder {
     }
     if (slot.waiting !== undefined) this.#ready.push(slot);
     else this.#slots.delete(journey.identity.cameraId);
-    // A worker that died meanwhile is no longer in the set; its successor joins when it is ready.
-    if (this.#workers.has(worker)) this.#idle.push(worker);
     this.#dispatch();
     this.#tellWhenDrained();
     this.#settledWaits.look();
@@ -216,19 +236,16 @@ export class Encoder {
       if (opened !== undefined) this.#replace(opened, error);
     });
     opened = worker;
-    this.#workers.add(worker);
+    this.#workers.set(worker, 0);
     if (hasDied) {
       this.#replace(worker, new Error('the worker died as soon as it was ready'));
       return;
     }
-    this.#idle.push(worker);
     this.#dispatch();
   }
 
   #replace(worker: EncodeWorker, error: Error): void {
     this.#workers.delete(worker);
-    const index = this.#idle.indexOf(worker);
-    if (index >= 0) this.#idle.splice(index, 1);
     if (this.#closing.signal.aborted) return;
     this.#options.logger.error('encoder-died', { error: describeError(error) });
     const opening = this.#reopen().finally(() => this.#opening.delete(opening));

@@ -1,3 +1,4 @@
+import type { FleetAgent } from '#producers/fleet/fleet-agent.ts';
 import type { FleetHooks, LossReason } from '#producers/fleet/holdings.ts';
 import type { LiveStatus } from '#producers/fleet/registry.ts';
 import type { StoredCamera } from '#producers/fleet/wanted-camera.ts';
@@ -23,6 +24,24 @@ export interface FleetCamerasOptions {
   readonly status: Pick<StatusReporter, 'reportNow' | 'framesPerSecondOf'>;
   readonly telemetry: Pick<Telemetry, 'bytesPerFrameOf'>;
   readonly clock: Clock;
+}
+
+/** Who owns the cameras: this agent those of its file, or those that the registry lends it. */
+export interface Owner {
+  readonly ownsNow: (cameraId: string) => boolean;
+  /** Undefined while no epoch of the camera may begin. */
+  readonly epochNow: (cameraId: string) => number | undefined;
+}
+
+/** `fleet`: undefined until the agent takes part. */
+export function ownerByRegistry(
+  fleet: () => Pick<FleetAgent, 'ownsNow' | 'epochNow'> | undefined,
+): Owner {
+  const ownsNow = (cameraId: string) => fleet()?.ownsNow(cameraId) ?? false;
+  return {
+    ownsNow,
+    epochNow: (cameraId) => (ownsNow(cameraId) ? fleet()?.epochNow() : undefined),
+  };
 }
 
 const WHY_LOST: Readonly<Record<LossReason, string>> = {

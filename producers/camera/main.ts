@@ -4,7 +4,7 @@ import { FleetAgent } from '#producers/fleet/fleet-agent.ts';
 import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
 import type { Registry } from '#producers/fleet/registry.ts';
 import { defined } from '#runtime/assert.ts';
-import type { AppendedAt, Broker, OutgoingRecord } from '#runtime/broker.ts';
+import type { AppendedAt, Broker } from '#runtime/broker.ts';
 import { systemClock, withTimeout } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
@@ -16,7 +16,6 @@ import { startObservation } from '#runtime/observation.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { startTracing, type Tracer } from '#runtime/trace.ts';
-import { type CameraStatus, encodeCameraStatus } from '#schemas/camera-status.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
 import { readAgentArguments } from './arguments.ts';
 import { RECORD_OVERHEAD_BYTES } from './backlog.ts';
@@ -25,13 +24,19 @@ import { Cameras } from './cameras.ts';
 import { wallClockEpochs } from './capture.ts';
 import { Encoder } from './encode.ts';
 import { encodeThreads } from './encode-thread.ts';
-import { FleetCameras, type FleetCamerasOptions } from './fleet-cameras.ts';
+import {
+  FleetCameras,
+  type FleetCamerasOptions,
+  type Owner,
+  ownerByRegistry,
+} from './fleet-cameras.ts';
 import { DropSpans, Sampler } from './frame-trace.ts';
 import { chooseHeads } from './heads-choice.ts';
 import type { InputGeometry } from './image.ts';
 import { beginJourney, type JourneyOptions } from './journey.ts';
 import { connect, type Link } from './link.ts';
 import { Pipeline } from './pipeline.ts';
+import { Previews } from './previews.ts';
 import { Publisher, type PublisherReport } from './publish.ts';
 import { ConsumerLag } from './rate/consumer-lag.ts';
 import { LinkMonitor } from './rate/link-monitor.ts';
@@ -48,7 +53,7 @@ import {
 import { SourceThread } from './sources/source-thread.ts';
 import { Spool, type SpoolReport } from './spool.ts';
 import { SpoolStore, STORED_OVERHEAD_BYTES } from './spool-store.ts';
-import { StatusReporter } from './status.ts';
+import { StatusReporter, statusRecord } from './status.ts';
 import { logTelemetry, Telemetry } from './telemetry.ts';
 import { type WrapOptions, wrapFrame } from './wrap.ts';
 
@@ -122,6 +127,7 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     await Promise.race([aborted(stopping), agent.cameras.allEnded]);
     stopFigures();
     agent.rate.stop();
+    agent.previews.stop();
     // The leases are renewed until what was captured under them is settled.
     await Promise.all([agent.fleet?.stop(), agent.pipeline.drain()]);
     await agent.sources.close();
@@ -184,12 +190,6 @@ function openSpool(
   }
 }
 
-/** Who owns the cameras: this agent those of its file, or those that the registry lends it. */
-interface Owner {
-  readonly ownsNow: (cameraId: string) => boolean;
-  readonly epochNow: (cameraId: string) => number | undefined;
-}
-
 function assemble(parts: Parts) {
   const { settings, logger } = parts;
   const { input } = parts.bundle.manifest;
@@ -201,29 +201,29 @@ function assemble(parts: Parts) {
   const sampler = new Sampler(settings.traceSampleRatio, SAMPLER_SEED);
   for (const { id, traceSampleRatio } of enabled) sampler.setRatio(id, traceSampleRatio);
   const drops = environment.tracingEnabled ? new DropSpans(parts.tracer, clock) : undefined;
-  const owner: Owner =
-    settings.fleet === undefined
-      ? { ownsNow: () => true, epochNow: wallClockEpochs(clock) }
-      : {
-          ownsNow: (cameraId) => fleet?.ownsNow(cameraId) ?? false,
-          epochNow: (cameraId) => (fleet?.ownsNow(cameraId) ? fleet.epochNow() : undefined),
-        };
-  const { ownsNow, epochNow } = owner;
+  const { ownsNow, epochNow } = settings.fleet
+    ? ownerByRegistry(() => fleet)
+    : { ownsNow: () => true, epochNow: wallClockEpochs(clock) };
   const record = recordFacts(parts);
   // First, because it adds books of cameras that an earlier agent had.
   const spool = settings.spool && openSpool(settings.spool, { ...parts, books, drops });
   const random = seededRandom(seed);
   const waiting = () => waitingBytes(publisher.report(), spool?.report());
-  const { rate, producer } = openRate(parts, enabled, waiting);
-  const onAcknowledged = (durationMs: number) => telemetry.metrics.acknowledged(durationMs);
+  const { rate, producer, link } = openRate(parts, enabled, waiting);
+  const previews = openPreviews(parts, { ownsNow, waiting, link });
+  const onAcknowledged = (durationMs: number) => {
+    telemetry.metrics.acknowledged(durationMs);
+    previews.proceed();
+  };
   const send = { producer, spool, ownsNow, onAcknowledged };
   const publisher = new Publisher({ ...send, clock, logger, random });
   const telemetry = new Telemetry(books, {
     memory: () => publisher.report(),
     spool: () => spool?.report(),
+    previews: () => previews.report(),
   });
   const encoder = openEncoder(parts, telemetry, rate);
-  showQueues(telemetry, { books, encoder, publisher, spool });
+  showQueues(telemetry, { books, encoder, publisher, spool, previews });
   const status = new StatusReporter({
     agentId: settings.agentId,
     books,
@@ -247,13 +247,13 @@ function assemble(parts: Parts) {
     onStateChanged: () => status.reportNow(),
     epochNow,
     openSource: sources.create,
+    previews,
     clock,
     logger,
     seed,
   });
-  const stages = [encoder, publisher];
-  const members = { books, rate, sampler, cameras, stages, status, telemetry };
-  const fleet = joinFleet(parts, members);
+  const members = { books, rate, sampler, cameras, status, telemetry };
+  const fleet = joinFleet(parts, { ...members, stages: [encoder, publisher] });
   const begin = beginOptions(parts, { books, rate, ownsNow, sampler, drops });
   const pipeline = new Pipeline({
     capture: cameras,
@@ -267,7 +267,7 @@ function assemble(parts: Parts) {
     publish: publisher,
     status,
   });
-  return { pipeline, cameras, sources, telemetry, fleet, rate };
+  return { pipeline, cameras, sources, telemetry, fleet, rate, previews };
 }
 
 function showQueues(
@@ -276,12 +276,14 @@ function showQueues(
     readonly encoder: Encoder;
     readonly publisher: Publisher;
     readonly spool: Spool | undefined;
+    readonly previews: Previews;
   },
 ): void {
-  const { books, encoder, publisher, spool } = stages;
+  const { books, encoder, publisher, spool, previews } = stages;
   queues.add('encode', () => encoder.queueState(books.size));
   queues.add('backlog', () => publisher.queueState());
   if (spool !== undefined) queues.add('spool', () => spool.queueState());
+  queues.add('previews', () => previews.queueState());
 }
 
 function openRate(
@@ -298,7 +300,19 @@ function openRate(
   const points = bundle.manifest.ratePoints;
   const rate = new RateControl({ points, link, lag, waitingBytes: waiting, clock, logger });
   for (const { id } of cameras) rate.put(id, defined(bounds.get(id), `the bounds of ${id}`));
-  return { rate, producer: link.watch(producer) };
+  return { rate, producer: link.watch(producer), link };
+}
+
+function openPreviews(
+  { broker, topics, framing, logger }: Parts,
+  parts: Pick<Owner, 'ownsNow'> & { readonly waiting: () => number; readonly link: LinkMonitor },
+): Previews {
+  const { ownsNow, waiting: waitingBytes, link } = parts;
+  return new Previews({
+    ...{ topic: topics.previews.name, framing, ownsNow, waitingBytes, logger },
+    openProducer: () => broker.openProducer(),
+    openCapacity: () => link.openCapacity,
+  });
 }
 
 /** Of records' values: without what they cost where they wait. */
@@ -381,13 +395,4 @@ function recordFacts({ bundle, topics, framing, logger }: Parts): WrapOptions {
 
 function geometryOf({ width, height, letterbox }: Bundle['manifest']['input']): InputGeometry {
   return { width, height, fill: letterbox.fill };
-}
-
-function statusRecord(status: CameraStatus, { topics, framing }: Parts): OutgoingRecord {
-  return {
-    topic: topics.status.name,
-    key: status.cameraId,
-    value: encodeCameraStatus(status, framing),
-    headers: {},
-  };
 }

@@ -62,6 +62,15 @@ export const AGENT_METRICS = {
       help: 'Cameras of this agent, by state.',
       labelNames: ['state'],
     },
+    'previews-published': {
+      name: 'halfsight_agent_previews_published_total',
+      help: 'Small pictures, of cameras whose settings let them leave, that the broker has.',
+    },
+    'previews-dropped': {
+      name: 'halfsight_agent_previews_dropped_total',
+      help: 'Previews that were not published, by reason.',
+      labelNames: ['reason'],
+    },
     'spool-failures': {
       name: 'halfsight_agent_spool_failures_total',
       help: 'Calls to the spool on disk that failed.',

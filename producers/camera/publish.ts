@@ -48,12 +48,15 @@ interface Batch {
  *                   |                               ^
  *                   +--> spool (on disk) -----------+   from an outage on until it is empty
  *
- * KafkaJS sends one request per call, so `pending` is also the accumulator: a batch leaves when it
- * is full (see BatchSize) or its oldest frame is `accumulatorLingerMs` old. One batch at a time,
- * and on failure the very same batch again, from its beginning, keeps the order of each camera
- * whatever the broker does: a failed send may have been written in part, and a later batch must not
- * get between its two attempts. Readers may therefore see a run of frames twice at such a seam, but
- * never out of order and never with a gap.
+ * A request costs about as much as all else that is done for ten frames, so `pending` is also the
+ * accumulator: a frame leaves at once, but no batch sooner than `sendIntervalMs` after the one
+ * before it, unless it is full (see BatchSize). Where frames are rare none waits, and where there
+ * are many the wait is shared by all that come meanwhile.
+ *
+ * One batch at a time, and on failure the very same batch again, from its beginning, keeps the
+ * order of each camera whatever the broker does: a failed send may have been written in part, and a
+ * later batch must not get between its two attempts. Readers may therefore see a run of frames
+ * twice at such a seam, but never out of order and never with a gap.
  *
  * With a spool, a batch that is not acknowledged within `spoolAfterMs` is stored, and from then on
  * everything behind it, until the spool is empty again: batch before spool before pending is the
@@ -79,6 +82,8 @@ export class Publisher {
   #droppedCount = 0;
   /** When the oldest pending frame came, or became the oldest because others left before it. */
   #lingerFromMs = 0;
+  /** When the last batch was begun. */
+  #sentMs = Number.NEGATIVE_INFINITY;
   #cancelTimer: Cancel | undefined;
   #isDraining = false;
   readonly #givingUp = new AbortController();
@@ -111,7 +116,7 @@ export class Publisher {
       this.#drop(this.#pending.takeNewestOfOffender().journey, 'publish-backlog');
     }
     const isFull = this.#pending.bytes >= this.#batchSize.bytes;
-    // What the timer was set for is about the oldest frame, and stays true behind the first one.
+    // What the timer was set for stays true behind the first frame.
     if (this.#cancelTimer === undefined || this.#pending.length === 1 || isFull) this.#proceed();
   }
 
@@ -190,7 +195,7 @@ export class Publisher {
       return this.#spoolWhenDue();
     }
     if (this.#pending.length === 0) return Number.POSITIVE_INFINITY;
-    const leftMs = this.#lingerFromMs + LIMITS.accumulatorLingerMs - nowMs;
+    const leftMs = this.#sentMs + LIMITS.sendIntervalMs - nowMs;
     const isFull = this.#pending.bytes >= this.#batchSize.bytes;
     if (leftMs > 0 && !isFull && !this.#isDraining) return leftMs;
     this.#lingerFromMs = nowMs;
@@ -241,6 +246,7 @@ export class Publisher {
 
   #send(batch: Batch): void {
     this.#batch = batch;
+    this.#sentMs = batch.startMs;
     const records = batch.stored?.records ?? batch.entries.map(({ record }) => record);
     void this.#sendBatch(batch, records);
   }

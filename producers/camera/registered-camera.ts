@@ -39,7 +39,7 @@ export function readRegisteredCamera(
   camera: StoredCamera,
   reader: RegisteredCameraReader,
 ): RegisteredCamera {
-  const { id, framesPerSecond, traceSampleRatio, enabled } = camera;
+  const { id, framesPerSecond, traceSampleRatio, preview, enabled } = camera;
   const source = readSource(camera.source, reader);
   if ('problem' in source) return { problem: `source: ${source.problem}` };
   const choice = camera.ratePoint ?? reader.ratePoint ?? reader.offered.defaultRatePoint;
@@ -52,8 +52,9 @@ export function readRegisteredCamera(
   const heads = camera.heads === undefined ? null : findHeads(camera.heads, reader.offered);
   if (heads !== null && 'problem' in heads) return { problem: `heads: ${heads.problem}` };
   const own = { ratePoint: undefined, rate: undefined, heads: undefined };
+  const common = { traceSampleRatio, preview, enabled };
   return {
-    settings: { id, source: source.spec, framesPerSecond, ...own, traceSampleRatio, enabled },
+    settings: { id, source: source.spec, framesPerSecond, ...own, ...common },
     bounds: boundsOf({ ratePoint, framesPerSecond }, coarsest, rate),
     heads,
   };

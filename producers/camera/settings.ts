@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
+import { PREVIEW_RANGES, type WantedPreview } from '#producers/fleet/wanted-camera.ts';
 import { ConfigFile, type Place, type Section } from '#runtime/config-file.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
@@ -65,6 +66,8 @@ export interface CameraSettings {
   readonly heads: HeadsChoice | undefined;
   /** Undefined: the agent's. */
   readonly traceSampleRatio: number | undefined;
+  /** Undefined: no picture leaves the camera. */
+  readonly preview: WantedPreview | undefined;
   readonly enabled: boolean;
 }
 
@@ -257,10 +260,23 @@ function readCamera(
     rate: section.has('rate') ? readRateChoice(section.section('rate')) : undefined,
     heads: readHeads(section),
     traceSampleRatio: section.number('traceSampleRatio', 0, 1),
+    preview: section.has('preview') ? readPreview(section.section('preview')) : undefined,
     enabled,
   };
   section.end();
   return camera;
+}
+
+function readPreview(section: Section): WantedPreview {
+  const { everySeconds: pace, width: side } = PREVIEW_RANGES;
+  const everySeconds = section.number('everySeconds', pace.min, pace.max);
+  const width = section.integer('width', side.min, side.max);
+  // Of pictures that leave the camera nothing is taken for granted.
+  for (const key of ['everySeconds', 'width']) {
+    if (!section.has(key)) section.reject(key, 'must be given');
+  }
+  section.end();
+  return { everySeconds: everySeconds ?? pace.max, width: width ?? side.min };
 }
 
 /** What stands for a source that was rejected, so that the other mistakes are found as well. */

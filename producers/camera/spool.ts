@@ -285,8 +285,7 @@ export class Spool {
     const stored = this.#storedOf.get(keyOf(kept)) ?? 0;
     const book = books.get(cameraId) ?? new CameraBook(cameraId);
     if (!books.has(cameraId)) {
-      const detail = 'not in the configuration: its last frames are published';
-      book.stateChanged({ state: 'offline', detail, reconnects: 0 });
+      book.given('leaving', 'not in the configuration: its last frames are published');
       books.set(cameraId, book);
     }
     book.restore({ ...kept, stored });

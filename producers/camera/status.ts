@@ -1,8 +1,11 @@
+import type { OutgoingRecord } from '#runtime/broker.ts';
 import { type Cancel, type Clock, withTimeout } from '#runtime/clock.ts';
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
-import type { CameraStatus } from '#schemas/camera-status.ts';
+import { type CameraStatus, encodeCameraStatus } from '#schemas/camera-status.ts';
+import type { Framing } from '#schemas/framing.ts';
+import type { TopicTable } from '#schemas/topics.ts';
 import type { EpochAccount } from './accounts.ts';
 import type { CameraBook } from './camera-book.ts';
 import type { ProfileReport } from './rate/rate-control.ts';
@@ -209,9 +212,18 @@ export class StatusReporter {
       timeUs: this.#options.clock.nowUs(),
       final: account?.isFinal ?? false,
       interrupted: account?.isInterrupted ?? false,
+      sendsPictures: book.sendsPictures,
       detail: book.detail,
     };
   }
+}
+
+export function statusRecord(
+  status: CameraStatus,
+  { topics, framing }: { readonly topics: TopicTable; readonly framing: Framing },
+): OutgoingRecord {
+  const value = encodeCameraStatus(status, framing);
+  return { topic: topics.status.name, key: status.cameraId, value, headers: {} };
 }
 
 function takeAllFinal(books: Iterable<CameraBook>): EpochAccount[] {

@@ -4,6 +4,7 @@ import type { Logger } from '#runtime/log.ts';
 import { addCounts, type Counts, NO_COUNTS } from './accounts.ts';
 import { AgentMetrics, type AgentReading } from './agent-metrics.ts';
 import type { CameraBook } from './camera-book.ts';
+import type { PreviewsReport } from './previews.ts';
 import type { PublisherReport } from './publish.ts';
 import type { SpoolReport } from './spool.ts';
 
@@ -27,10 +28,12 @@ export interface AgentSnapshot {
   readonly spool: SpoolReport | undefined;
 }
 
-/** Where encoded frames wait. */
+/** Where encoded frames wait, and previews. */
 export interface BacklogReports {
   readonly memory: () => PublisherReport;
   readonly spool: () => SpoolReport | undefined;
+  /** Left out: no picture leaves any camera. */
+  readonly previews?: () => PreviewsReport;
 }
 
 /** Enough for a steady p95, few enough to follow a change within a minute at 5 a second. */
@@ -146,6 +149,7 @@ export class Telemetry {
         spoolFailures: spool.failures,
       }),
       reconnects: total.reconnects,
+      ...previewFigures(this.#reports.previews?.()),
     });
   }
 
@@ -156,6 +160,7 @@ export class Telemetry {
       total: cameras.reduce<Sums>(addSums, this.#past),
       publishedBytes: this.#reports.memory().publishedBytes,
       spoolFailures: this.#reports.spool()?.failures,
+      previews: this.#reports.previews?.(),
     };
   }
 
@@ -191,6 +196,14 @@ function percentiles(values: readonly number[]) {
 /** One line for the whole agent, every `telemetryIntervalMs`. */
 export function logTelemetry(telemetry: Telemetry, clock: Clock, logger: Logger): Cancel {
   return clock.every(LIMITS.telemetryIntervalMs, () => telemetry.log(logger));
+}
+
+/** Nothing where no picture was to leave any camera. */
+function previewFigures(report: PreviewsReport | undefined): Readonly<Record<string, number>> {
+  const { published = 0, dropped = {} } = report ?? {};
+  const drops = Object.entries(dropped).map(([why, count]) => [`previewsDropped:${why}`, count]);
+  if (published === 0 && drops.length === 0) return {};
+  return { previewsPublished: published, ...Object.fromEntries(drops) };
 }
 
 function rounded(ms: number | undefined): number | undefined {

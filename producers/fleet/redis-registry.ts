@@ -181,7 +181,7 @@ function rateOf(framesPerSecond: number): number {
 /** In one order of fields, so that the same camera is the same text. */
 function writeCamera(camera: WantedCamera): string {
   const { id, source, framesPerSecond, ratePoint, rate, enabled, labels, heads } = camera;
-  const { traceSampleRatio } = camera;
+  const { traceSampleRatio, preview } = camera;
   const sorted = Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
   const { adaptive, bytesPerSecondMax, coarsest, framesPerSecondMin, bytesPerFrameMax } =
     rate ?? {};
@@ -190,6 +190,7 @@ function writeCamera(camera: WantedCamera): string {
     ...{ id, source, framesPerSecond, ratePoint, enabled, labels: sorted, heads },
     traceSampleRatio,
     rate: rate && bounds,
+    preview: preview && { everySeconds: preview.everySeconds, width: preview.width },
   });
 }
 

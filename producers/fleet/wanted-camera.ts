@@ -21,6 +21,8 @@ export interface WantedCamera {
   readonly heads?: readonly string[];
   /** Share of its frames that are traced, 0 to 1; left out: the agent's. */
   readonly traceSampleRatio?: number;
+  /** That small pictures of it may leave it; left out: none does. */
+  readonly preview?: WantedPreview;
 }
 
 /** Within what rate control may move a camera; `ratePoint` is the finest. */
@@ -34,6 +36,12 @@ export interface WantedRate {
   readonly framesPerSecondMin?: number;
   /** Of a bitstream. */
   readonly bytesPerFrameMax?: number;
+}
+
+export interface WantedPreview {
+  readonly everySeconds: number;
+  /** What the longer side of the picture is made to fit in, pixels. */
+  readonly width: number;
 }
 
 /** A camera in the registry. */
@@ -54,13 +62,19 @@ export const RATE_RANGES = {
   },
 } as const;
 
+/** As above; a width is a whole number. */
+export const PREVIEW_RANGES = {
+  everySeconds: { min: LIMITS.previewSecondsMin, max: LIMITS.previewSecondsMax },
+  width: { min: LIMITS.previewSideMin, max: LIMITS.previewSideMax },
+} as const;
+
 /** Keys and values of labels, and the names of rate points. */
 export const LABEL = /^[A-Za-z0-9._/-]{1,64}$/;
 
 /** Throws one `camera-invalid` that lists every mistake. */
 export function checkCamera(camera: WantedCamera): void {
   const { id, source, framesPerSecond, ratePoint, rate = {}, labels, heads } = camera;
-  const { traceSampleRatio = 0 } = camera;
+  const { traceSampleRatio = 0, preview } = camera;
   const problems: string[] = [];
   const demand = (isRight: boolean, problem: string) => {
     if (!isRight) problems.push(problem);
@@ -92,9 +106,18 @@ export function checkCamera(camera: WantedCamera): void {
   );
   demand(isHeads(heads), `heads must be 1 to ${LIMITS.headsPerCameraMax} names`);
   demand(traceSampleRatio >= 0 && traceSampleRatio <= 1, 'traceSampleRatio must be 0 to 1');
+  if (preview !== undefined) problems.push(...problemsOfPreview(preview));
   if (problems.length === 0) return;
   const shown = JSON.stringify(id.slice(0, 80));
   throw new HalfsightError('camera-invalid', `camera ${shown}: ${problems.join('; ')}.`);
+}
+
+export function problemsOfPreview(preview: WantedPreview): string[] {
+  return Object.entries(PREVIEW_RANGES).flatMap(([key, { min, max }]) => {
+    const value = preview[key as keyof WantedPreview];
+    const isRight = value >= min && value <= max && (key !== 'width' || Number.isInteger(value));
+    return isRight ? [] : [`preview.${key} must be ${min} to ${max}`];
+  });
 }
 
 function isHeads(heads: readonly string[] | undefined): boolean {

@@ -1,3 +1,4 @@
+import { defined } from '../assert.ts';
 import type {
   Broker,
   BrokerSettings,
@@ -19,7 +20,18 @@ import { KafkaTransactor } from './transactor.ts';
 /** Retries inside one kafkajs call; beyond them our own loops decide. */
 const CALL_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 };
 
-const IDEMPOTENT = { idempotent: true, maxInFlightRequests: 1, retry: CALL_RETRY };
+/** kafkajs' own would look at all partitions first; every record here has its own by then. */
+const createPartitioner: KafkaJs.ICustomPartitioner =
+  () =>
+  ({ message }) =>
+    defined(message.partition, 'the partition of a record');
+
+const IDEMPOTENT = {
+  idempotent: true,
+  maxInFlightRequests: 1,
+  retry: CALL_RETRY,
+  createPartitioner,
+};
 
 /** Kafka behind the broker port, through kafkajs with its bugs cured. Connects on first use. */
 export function openKafka(settings: BrokerSettings, dependencies: ClientDependencies): Broker {
@@ -87,14 +99,8 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
     partitionCount,
     offsets: (topic) => topics.offsets(topic),
     offsetsAt: (topic, timestampMs) => topics.offsetsAt(topic, timestampMs),
-    committedOffsets: async (groupId, topic) => {
-      const committed = await topics.committed(groupId, topic);
-      return new Map(
-        [...committed].flatMap(([partition, { offset }]) =>
-          offset === undefined ? [] : [[partition, offset] as const],
-        ),
-      );
-    },
+    committedOffsets: (groupId, topic) => topics.committedOffsets(groupId, topic),
+    groupMembers: (groupId) => topics.members(groupId),
     fetch: (request) => reader.fetch(request),
     openProducer,
     openTransactor,
@@ -112,6 +118,7 @@ function createTransactional(kafka: KafkaJs.Kafka, transactionalId: string): Kaf
   // anyway, and its own retries commit duplicates (README.md, bug E).
   return kafka.producer({
     transactionalId,
+    createPartitioner,
     maxInFlightRequests: 1,
     transactionTimeout: LIMITS.transactionTimeoutMs,
     retry: { retries: 0 },

@@ -97,6 +97,22 @@ export class KafkaTopics {
     });
   }
 
+  async committedOffsets(groupId: string, topic: string): Promise<ReadonlyMap<number, number>> {
+    const committed = await this.committed(groupId, topic);
+    return new Map(
+      [...committed].flatMap(([partition, { offset }]) =>
+        offset === undefined ? [] : [[partition, offset] as const],
+      ),
+    );
+  }
+
+  async members(groupId: string): Promise<readonly string[]> {
+    return this.#with(`looking up the members of ${groupId}`, async (admin) => {
+      const { groups } = await admin.describeGroups([groupId]);
+      return groups.flatMap(({ members }) => members.map(({ memberId }) => memberId));
+    });
+  }
+
   async close(): Promise<void> {
     const admin = this.#admin;
     this.#admin = undefined;

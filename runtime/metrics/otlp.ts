@@ -1,7 +1,11 @@
 import type { MetricProducer, PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { Clock } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
+import type { ExportWatch } from './export-watch.ts';
 import { gather, type MetricSource } from './family.ts';
+
+/** `ExportResultCode.SUCCESS` of @opentelemetry/core. */
+const SUCCESS = 0;
 
 export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
 
@@ -18,13 +22,13 @@ export interface MetricsExport {
 /**
  * Sends the same counts that a scrape gives to an OpenTelemetry collector, when the standard
  * `OTEL_*` variables say so; otherwise nothing is loaded. Where to, and with which headers and
- * certificates, the exporter itself reads from them.
+ * certificates, the exporter itself reads from them. `watch` hears of each export.
  */
 export async function startMetricsExport(
   serviceName: string,
   settings: MetricsExportSettings | undefined,
   sources: readonly MetricSource[],
-  clock: Clock,
+  { clock, watch }: { readonly clock: Clock; readonly watch: ExportWatch },
 ): Promise<MetricsExport> {
   if (settings === undefined) return { stop: async () => undefined };
   const { MeterProvider, PeriodicExportingMetricReader } = await import(
@@ -45,7 +49,7 @@ export async function startMetricsExport(
     },
   };
   const reader = new PeriodicExportingMetricReader({
-    exporter: await openExporter(settings.protocol),
+    exporter: watched(await openExporter(settings.protocol), watch),
     exportIntervalMillis: settings.intervalMs,
     exportTimeoutMillis: Math.min(settings.intervalMs, LIMITS.metricsExportTimeoutMs),
     metricProducers: [producer],
@@ -56,6 +60,18 @@ export async function startMetricsExport(
   const stop = () =>
     provider.shutdown({ timeoutMillis: LIMITS.metricsStopTimeoutMs }).catch(() => undefined);
   return { stop };
+}
+
+/** Who reads it periodically tells failures to OpenTelemetry's own log, which nobody sees. */
+function watched(exporter: PushMetricExporter, watch: ExportWatch): PushMetricExporter {
+  const send = exporter.export.bind(exporter);
+  exporter.export = (metrics, done) =>
+    send(metrics, (result) => {
+      if (result.code === SUCCESS) watch.succeeded();
+      else watch.failed(result.error ?? new Error('the collector did not take it'));
+      done(result);
+    });
+  return exporter;
 }
 
 async function openExporter(protocol: OtlpProtocol): Promise<PushMetricExporter> {

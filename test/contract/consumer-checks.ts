@@ -10,19 +10,25 @@ export function consumerChecks(check: Check): void {
     const groupId = lab.group();
     const first = lab.member({ topics: [topic], groupId });
     const second = lab.member({ topics: [topic], groupId });
+    expect(await lab.broker.groupMembers(groupId)).toEqual([]);
     await first.start();
     expect(first.partitionsOf(topic)).toEqual([0, 1, 2, 3]);
+    const [member] = await lab.broker.groupMembers(groupId);
     await second.start();
     await lab.until(() => first.partitionsOf(topic).length === 2, 'two each');
     const both = [...first.partitionsOf(topic), ...second.partitionsOf(topic)];
     expect(both.toSorted()).toEqual([0, 1, 2, 3]);
     expect(first.events).toEqual(['assigned', 'revoked', 'assigned']);
+    const members = await lab.broker.groupMembers(groupId);
+    expect(members).toHaveLength(2);
+    expect(members).toContain(member);
     await second.consumer.stop();
     await lab.until(() => first.partitionsOf(topic).length === 4, 'all back');
     expect(first.events.slice(3)).toEqual(['revoked', 'assigned']);
     expect(second.events).toEqual(['assigned', 'revoked']);
     await first.consumer.stop();
     expect(first.events.at(-1)).toBe('revoked');
+    expect(await lab.broker.groupMembers(groupId)).toEqual([]);
   });
 
   check('after a rebalance everything comes again from the committed position', async (lab) => {

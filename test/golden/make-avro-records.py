@@ -62,6 +62,11 @@ VALUES = {
         "captured": 4712, "published": 4700, "dropped": {"encoder-busy": 12}, "reconnects": 2,
         "last_frame_time_us": 1763712345678901, "frames_per_second": 9.5, "time_us": 1763712345900004, "final": False,
         "detail": "", "interrupted": True, "rate_point": 2, "frames_per_second_limit": 2.5, "profile_changes": 3,
+        "sends_pictures": True,
+    },
+    "preview": {
+        "camera_id": "gate-2.north_A", "capture_time_us": 1763712345678901, "width": 320, "height": 180,
+        "jpeg": bytes([0xFF, 0xD8, 0xFF, 0xE0, 0, 1]),
     },
 }
 

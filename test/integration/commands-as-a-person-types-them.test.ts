@@ -113,9 +113,10 @@ it('every command does what it is for', async () => {
     met.add(line.split(' ')[0] ?? '');
   }
   // Without an authorizer there are no ACLs: test/integration/servers/credentials-refused.test.ts.
-  // The wall does not end by itself: test/integration/consumers-silent-on-the-wall.test.ts.
+  // These do not end by themselves: test/integration/consumers-silent-on-the-wall.test.ts and
+  // test/integration/bridge-killed-mid-run.test.ts.
   const unmet = COMMANDS.map(({ name }) => name).filter((name) => !met.has(name));
-  expect(unmet.toSorted()).toEqual(['acls', 'wall']);
+  expect(unmet.toSorted()).toEqual(['acls', 'bridge', 'wall']);
 });
 
 it('every command says what was wrong, and what to do', async () => {
@@ -135,6 +136,7 @@ it('every command says what was wrong, and what to do', async () => {
     ['follow detektion', 2, /no task "detektion"\. Tasks are: classification, detection/],
     ['inspect gate', 2, /"gate" is no frame id: .*\. See npx halfsight inspect --help\./],
     ['export --format cocoa --topic detection --output x', 2, /no format "cocoa"\. There are/],
+    ['bridge --format onvif --topic detection', 2, /--to is missing\. See npx halfsight bridge/],
     ['webhooks test ghost', 2, /no hook "ghost"/],
     ['balance --all', 2, /Unknown option '--all'\. See npx halfsight balance --help\./],
     ['wall --port 1', 2, /Unknown option '--port'\. .*See npx halfsight wall --help\./],

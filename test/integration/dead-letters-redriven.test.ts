@@ -29,7 +29,7 @@ function finalStatus(topics: TopicTable, cameraId: string, published: number): O
       ...{ captured: published, published },
       ...{ dropped: {}, reconnects: 0, lastFrameTimeUs: 1, framesPerSecond: 1 },
       ...{ ratePoint: null, framesPerSecondLimit: null, profileChanges: 0 },
-      ...{ timeUs: 1, final: true, interrupted: false, detail: '' },
+      ...{ timeUs: 1, final: true, interrupted: false, sendsPictures: false, detail: '' },
     },
     FRAMING,
   );

@@ -55,7 +55,7 @@ async function recordsOf(topics: TopicTable): Promise<OutgoingRecord[]> {
       ...{ cameraId, epoch, agentId: 'test', state: 'ended', captured: 4, published: 3 },
       ...{ dropped: { 'encoder-busy': 1 }, reconnects: 0, lastFrameTimeUs: 1, framesPerSecond: 1 },
       ...{ ratePoint: null, framesPerSecondLimit: null, profileChanges: 0 },
-      ...{ timeUs: 1, final: true, interrupted: false, detail: '' },
+      ...{ timeUs: 1, final: true, interrupted: false, sendsPictures: false, detail: '' },
     },
     FRAMING,
   );

@@ -17,7 +17,7 @@ import { seededRandom } from '#runtime/random.ts';
 import { type Environment, readEnvironment } from '#runtime/settings.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
-import { encodeResult } from '#schemas/result.ts';
+import { encodeResult, type ResultStatus } from '#schemas/result.ts';
 import { topicTable, webhookGroups } from '#schemas/topics.ts';
 import { WebhookReceiver } from '#test/fixtures/webhook-receiver.ts';
 import { detection } from '#test/unit/consumers/subscriber/results.ts';
@@ -79,13 +79,13 @@ async function scene(label: string, keys: Readonly<Record<string, string>>) {
   return {
     ...{ hooks, start, list, shown, redis, prefix },
     receiver: (name: string) => defined(receivers.get(name), name),
-    send: (from: number, to: number, cameraId = 'gate') =>
+    send: (from: number, to: number, status: ResultStatus = 'ok') =>
       producer.send(
         Array.from({ length: to - from }, (_, index) => ({
           topic: topics.results.detection.name,
-          key: cameraId,
+          key: 'gate',
           value: encodeResult(
-            detection([['person', 0.9]], { cameraId, sequence: from + index }),
+            detection(status === 'ok' ? [['person', 0.9]] : [], { status, sequence: from + index }),
             FRAMING,
           ),
           headers: {},
@@ -120,9 +120,9 @@ async function untilAsync(
   }
 }
 
-const idsOf = (hook: string, from: number, to: number, cameraId = 'gate') =>
+const idsOf = (hook: string, from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) =>
-    eventId(hook, 'detection', { cameraId, epoch: EPOCH, sequence: from + index }),
+    eventId(hook, 'detection', { cameraId: 'gate', epoch: EPOCH, sequence: from + index }),
   );
 
 describe('a receiver that is down, then fails, hangs, redirects, and accepts at last', () => {
@@ -167,17 +167,32 @@ describe('a receiver that is down, then fails, hangs, redirects, and accepts at 
 });
 
 describe('a receiver that accepts, and never ends its answer', () => {
-  it('has accepted', async () => {
+  it('has accepted, and is told of frames that no head ran on if it wants that', async () => {
     const { start, begun, send, receiver, list } = await scene('webhooks-endless', {
       endless: 'timeoutSeconds: 0.5',
+      thorough: 'labels: [person], shed: true',
     });
     const endless = receiver('endless');
     endless.manner = { status: 200, endless: true };
-    start();
+    const worker = start();
     await begun();
-    await send(0, 3);
-    await untilAsync(async () => (await list())[0]?.delivered === 3);
-    expect(endless.received.map(({ id }) => id)).toEqual(idsOf('endless', 0, 3));
+    await send(0, 1, 'shed');
+    await send(1, 4);
+    const delivered = async () => (await list()).map((hook) => hook.delivered);
+    await untilAsync(async () => (await delivered()).join() === '3,4');
+    expect(endless.received.map(({ id }) => id)).toEqual(idsOf('endless', 1, 4));
+    const thorough = receiver('thorough');
+    expect(thorough.accepted()).toEqual(idsOf('thorough', 0, 4));
+    expect(JSON.parse(thorough.received[0]?.body ?? '')).toMatchObject({ status: 'shed' });
+    const dropped = worker.metrics.flatMap((metrics) => metrics.families());
+    const name = 'halfsight_webhooks_dropped_total';
+    const shed = { hook: 'endless', reason: 'shed' };
+    expect(dropped).toContainEqual(
+      expect.objectContaining({
+        name,
+        samples: expect.arrayContaining([{ labels: shed, value: 1 }]),
+      }),
+    );
   });
 });
 

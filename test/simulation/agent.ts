@@ -240,6 +240,8 @@ class FakeEncodeWorker implements EncodeWorker {
   readonly #parts: AgentParts;
   readonly #random: Random;
   readonly #onDied: (error: Error) => void;
+  #last: Promise<unknown> = Promise.resolve();
+  #isDead = false;
 
   constructor(parts: AgentParts, onDied: (error: Error) => void) {
     this.#parts = parts;
@@ -247,12 +249,20 @@ class FakeEncodeWorker implements EncodeWorker {
     this.#onDied = onDied;
   }
 
-  async encode({ pixels }: EncodeJob): Promise<EncodedImage> {
+  encode(job: EncodeJob): Promise<EncodedImage> {
+    const encoded = this.#last.then(() => this.#encode(job));
+    this.#last = encoded.catch(() => undefined);
+    return encoded;
+  }
+
+  async #encode({ pixels }: EncodeJob): Promise<EncodedImage> {
+    if (this.#isDead) throw new Error('the encoder thread has ended');
     const { clock, bitstreams, trouble } = this.#parts;
     const encodeDurationMs = 5 + this.#random.integer(60);
     await clock.sleep(encodeDurationMs);
     if (this.#random.integer(1000) < trouble.encoderDiesPermille) {
       const error = new Error('the encoder thread ended');
+      this.#isDead = true;
       this.#onDied(error);
       throw error;
     }

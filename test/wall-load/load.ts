@@ -123,6 +123,7 @@ export class Load {
       final: false,
       interrupted: false,
       detail: '',
+      sendsPictures: false,
     };
     const value = encodeCameraStatus(status, this.#framing);
     return { topic: this.#topics.status.name, key: status.cameraId, value, headers: {} };

@@ -4,8 +4,8 @@ import { runWallLoad } from './run.ts';
 /**
  * `npm run wall-load -- [options]`: results and statuses of many cameras are written to a real
  * Kafka as consumers write them, the wall's server reads them, and a browser shows them. The last
- * line is JSON; exit 1 where the page's main thread was busy for half of the time or more, or where
- * it stood still.
+ * line is JSON; exit 1 where the page's main thread was busy for half of the time or more, where it
+ * stood still, or where the search was slow to answer keys.
  */
 const USAGE = `npm run wall-load -- [--cameras 1000] [--fps 2] [--minutes 10] [--write]
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { CDPSession, Page } from 'playwright-core';
+import type { FleetAnswer } from '#consumers/dashboard/protocol.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { silentLogger } from '#runtime/log.ts';
@@ -9,6 +10,7 @@ import { WallProcess } from '#test/fixtures/wall-child.ts';
 import { startTestStack } from '#test/integration/start-stack.ts';
 import { holdingOf } from '#test/soak/process-watch.ts';
 import { Load, type LoadOptions } from './load.ts';
+import { type Opening, openWall, typeSearches, VISITOR } from './visits.ts';
 
 export interface WallLoadOptions extends LoadOptions {
   readonly minutes: number;
@@ -26,6 +28,8 @@ interface Sample {
   readonly serverCpu: number;
   readonly serverMiB: number;
   readonly writtenPerSecond: number;
+  /** From capture to arrival at the server, 95th percentile of the last seconds. */
+  readonly ageMs: number;
 }
 
 export interface WallLoadReport extends WallLoadOptions {
@@ -36,14 +40,21 @@ export interface WallLoadReport extends WallLoadOptions {
   readonly serverMiB: { readonly first: number; readonly last: number; readonly max: number };
   readonly pageHeapMiB: { readonly first: number; readonly last: number };
   readonly writtenPerSecond: number;
+  readonly ageMs: { readonly p50: number; readonly max: number };
+  /** Of a page that is opened while the other one is, the slowest of some. */
+  readonly opening: Opening;
+  /** From a key in the search to the paint of the list that it leads to. */
+  readonly keyMs: { readonly p50: number; readonly p95: number };
   readonly isFine: boolean;
 }
 
 const PREFIX = 'wall-load';
-const VIEWPORT = { width: 1920, height: 1080 };
+const OPENINGS = 3;
 const START_MS = 10_000;
 const SAMPLE_MS = 10_000;
 const BUSY_MAX = 0.5;
+/** As https://web.dev/articles/inp has it: beyond, a page is not good at answering. */
+const KEY_MS_MAX = 200;
 /** As Linux counts processor time on all usual machines; see sysconf(_SC_CLK_TCK). */
 const TICKS_PER_SECOND = 100;
 
@@ -60,15 +71,16 @@ export async function runWallLoad(
   const load = await Load.open(broker, topics, options);
   const browser = await openBrowser();
   try {
-    const page = await browser.newPage({ viewport: VIEWPORT });
+    const page = await browser.newPage(VISITOR);
     load.start();
-    await page.goto(`http://${await wall.address}/?size=small`);
+    const address = `http://${await wall.address}/?size=small`;
+    await page.goto(address);
     await page.locator('canvas[data-frame]').first().waitFor();
     await systemClock.sleep(START_MS);
     const tilesInView = await page.locator('canvas[data-frame]').count();
     say(`${tilesInView} tiles in view of ${options.cameraCount} cameras`);
     const samples: Sample[] = [];
-    const meter = await Meter.open({ page, pid: wall.pid, load });
+    const meter = await Meter.open({ page, address, pid: wall.pid, load });
     const endMs = systemClock.monotonicMs() + options.minutes * 60_000;
     while (systemClock.monotonicMs() < endMs) {
       await systemClock.sleep(SAMPLE_MS);
@@ -76,7 +88,12 @@ export async function runWallLoad(
       samples.push(sample);
       say(JSON.stringify(sample));
     }
-    return report(options, tilesInView, samples);
+    const keysMs = await typeSearches(page, options.cameraCount);
+    const openings: Opening[] = [];
+    for (let opening = 0; opening < OPENINGS; opening++) {
+      openings.push(await openWall(browser, address, options.cameraCount));
+    }
+    return report({ options, tilesInView, samples, keysMs, openings });
   } finally {
     await load.stop();
     await browser.close();
@@ -88,6 +105,7 @@ export async function runWallLoad(
 
 interface Measured {
   readonly page: Page;
+  readonly address: string;
   readonly pid: number;
   readonly load: Load;
 }
@@ -135,6 +153,7 @@ class Meter {
       serverCpu: share('serverSeconds'),
       serverMiB: rounded(holdingOf(this.#measured.pid, 0).memoryMiB, 1),
       writtenPerSecond: Math.round((now.written - before.written) / seconds),
+      ageMs: await ageOf(this.#measured.address),
     };
   }
 }
@@ -153,6 +172,12 @@ async function read({ page, pid, load }: Measured, session: CDPSession): Promise
   };
 }
 
+async function ageOf(address: string): Promise<number> {
+  const response = await fetch(new URL('/api/fleet', address));
+  const { fleet } = (await response.json()) as FleetAnswer;
+  return Math.round(fleet.ageMs?.p95 ?? 0);
+}
+
 /** Of user and system, from /proc; Linux only. */
 function processorSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -161,17 +186,26 @@ function processorSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-function report(
-  options: WallLoadOptions,
-  tilesInView: number,
-  samples: readonly Sample[],
-): WallLoadReport {
+interface Findings {
+  readonly options: WallLoadOptions;
+  readonly tilesInView: number;
+  readonly samples: readonly Sample[];
+  readonly keysMs: readonly number[];
+  readonly openings: readonly Opening[];
+}
+
+function report(findings: Findings): WallLoadReport {
+  const { options, tilesInView, samples, openings } = findings;
   const of = (name: keyof Sample) => samples.map((sample) => sample[name]);
   const sorted = (name: keyof Sample) => of(name).toSorted((a, b) => a - b);
   const p50 = (name: keyof Sample) => sorted(name)[Math.floor(samples.length / 2)] ?? 0;
   const last = (name: keyof Sample) => of(name).at(-1) ?? 0;
   const busy = { p50: p50('busy'), max: Math.max(...of('busy')) };
   const drawnPerSecond = { p50: p50('drawnPerSecond'), min: Math.min(...of('drawnPerSecond')) };
+  const keysMs = findings.keysMs.toSorted((a, b) => a - b);
+  const keyAt = (share: number) => rounded(keysMs[Math.floor(share * keysMs.length)] ?? 0, 1);
+  const keyMs = { p50: keyAt(0.5), p95: keyAt(0.95) };
+  const slowest = (name: keyof Opening) => Math.max(...openings.map((opening) => opening[name]));
   return {
     ...options,
     tilesInView,
@@ -185,7 +219,14 @@ function report(
     },
     pageHeapMiB: { first: of('pageHeapMiB')[0] ?? 0, last: last('pageHeapMiB') },
     writtenPerSecond: p50('writtenPerSecond'),
-    isFine: busy.p50 < BUSY_MAX && drawnPerSecond.min > 0,
+    ageMs: { p50: p50('ageMs'), max: Math.max(...of('ageMs')) },
+    opening: {
+      firstTileMs: slowest('firstTileMs'),
+      firstPictureMs: slowest('firstPictureMs'),
+      allCamerasMs: slowest('allCamerasMs'),
+    },
+    keyMs,
+    isFine: busy.p50 < BUSY_MAX && drawnPerSecond.min > 0 && keyMs.p95 < KEY_MS_MAX,
   };
 }
 

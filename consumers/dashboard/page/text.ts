@@ -6,6 +6,9 @@ const UNKNOWN = '–';
 
 const whole = new Intl.NumberFormat('en');
 
+/** The mark of a camera whose settings let pictures leave it. */
+export const SENDS_PICTURES = 'sends pictures';
+
 export function countText(count: number | null | undefined): string {
   return count === null || count === undefined ? UNKNOWN : whole.format(count);
 }
@@ -42,10 +45,11 @@ export function spanText(us: number): string {
   return durationText(us / 1_000);
 }
 
+/** A KB is 1,024 bytes, here as in rows and charts. */
 export function bytesText(bytes: number | null | undefined): string {
   if (bytes === null || bytes === undefined) return UNKNOWN;
-  if (bytes < 1_000) return `${bytes} B`;
-  return `${decimalText(bytes / 1_000)} KB`;
+  if (bytes < 1_024) return `${bytes} B`;
+  return `${decimalText(bytes / 1_024)} KB`;
 }
 
 export function percentText(share: number): string {

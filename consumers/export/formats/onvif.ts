@@ -1,31 +1,27 @@
-import type { Detection, DetectionResult, Result } from '#schemas/result.ts';
-import type { ExportFormat } from '../format.ts';
+import type { Detection, DetectionResult } from '#schemas/result.ts';
+import type { FrameFormat } from '../format.ts';
 import { millionths } from './pixels.ts';
 
 /**
  * Metadata frames in ONVIF's JSON (Analytics Service Specification 22.06 and later, "JSON payload
- * format"): attributes with "@", the text of an element as "#text", one object a line. Coordinates
- * are ONVIF's normalized ones, -1 to 1 with y upwards, so no Transformation is needed. Objects are
- * numbered within their frame: nothing is tracked.
+ * format"): attributes with "@", the text of an element as "#text". Coordinates are ONVIF's
+ * normalized ones, -1 to 1 with y upwards, so no Transformation is needed. Objects are numbered
+ * within their frame: nothing is tracked.
  */
-export const ONVIF: ExportFormat = {
+export const ONVIF: FrameFormat = {
   name: 'onvif',
-  summary: 'ONVIF metadata as JSON, a line a frame',
+  summary: 'ONVIF metadata as JSON',
   tasks: ['detection'],
-  open: async (file) => ({
-    write: (result) => file.write(`${JSON.stringify({ Frame: [frameOf(result)] })}\n`),
-    finish: async () => undefined,
-  }),
+  frameOf(result) {
+    const { detections } = result as DetectionResult;
+    const frame = {
+      '@UtcTime': new Date(result.captureTimeUs / 1000).toISOString(),
+      '@Source': result.cameraId,
+      Object: detections.map(objectOf),
+    };
+    return { Frame: [frame] };
+  },
 };
-
-function frameOf(result: Result): object {
-  const { detections } = result as DetectionResult;
-  return {
-    '@UtcTime': new Date(result.captureTimeUs / 1000).toISOString(),
-    '@Source': result.cameraId,
-    Object: detections.map(objectOf),
-  };
-}
 
 function objectOf({ box, label, score }: Detection, index: number): object {
   const [xMin, yMin, xMax, yMax] = box;

@@ -48,7 +48,6 @@ export const AGENT_BOARD: Board = {
           title: 'Until the broker has it',
           about: 'One send of frames, until it is acknowledged.',
           unit: 's',
-          exemplars: true,
           queries: percentiles({ name: 'halfsight_agent_ack_seconds', matching: CHOSEN }),
         },
         {

@@ -95,6 +95,11 @@ export class LinkMonitor {
     return this.#allowed;
   }
 
+  /** What sends have lately shown it to carry, bytes a second; 0 while that is not enough. */
+  get openCapacity(): number {
+    return this.#allowed === Number.POSITIVE_INFINITY ? this.#fastest(0) : 0;
+  }
+
   /** The same producer, looked on at. */
   watch(producer: Pick<Producer, 'send'>): Pick<Producer, 'send'> {
     const { clock, onAppended } = this.#options;

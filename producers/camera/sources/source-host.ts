@@ -5,6 +5,7 @@ import { LIMITS } from '#runtime/limits.ts';
 import type { LogFields, Logger, LogLevel } from '#runtime/log.ts';
 import { toThreadError } from '../thread-error.ts';
 import type { createSource } from './create.ts';
+import { PreviewMaker } from './preview-maker.ts';
 import type { RunOrder, SourceNews, SourceRequest } from './source-protocol.ts';
 
 /**
@@ -30,10 +31,12 @@ export class SourceHost {
     });
   }
 
-  async #serve(run: number, { spec, input, framesPerSecond, taken }: RunOrder): Promise<void> {
+  async #serve(run: number, runOrder: RunOrder): Promise<void> {
+    const { spec, input, framesPerSecond, taken } = runOrder;
     const stopping = new AbortController();
     this.#runs.set(run, stopping);
     const logger = this.#loggerOf(run);
+    const previews = this.#previewsOf(run, runOrder, logger);
     let error: unknown;
     let given = 0;
     try {
@@ -41,6 +44,7 @@ export class SourceHost {
       for await (const image of source.open(stopping.signal)) {
         if (given - Atomics.load(taken, 0) >= LIMITS.framesWaitingPerSourceMax) continue;
         given++;
+        previews?.offer(image);
         this.#tell({ type: 'image', run, image });
       }
     } catch (thrown) {
@@ -48,11 +52,20 @@ export class SourceHost {
       if (!(thrown instanceof HalfsightError)) throw thrown;
       error = thrown;
     }
+    await previews?.settled();
     this.#runs.delete(run);
     this.#tell({
       type: 'ended',
       run,
       error: error === undefined ? undefined : toThreadError(error),
+    });
+  }
+
+  #previewsOf(run: number, { preview, input }: RunOrder, logger: Logger) {
+    if (preview === undefined) return undefined;
+    return new PreviewMaker({
+      ...{ order: preview, inputWidth: input.width, clock: systemClock, logger },
+      tell: (outcome) => this.#tell({ type: 'preview', run, outcome }),
     });
   }
 

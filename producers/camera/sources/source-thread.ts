@@ -4,8 +4,8 @@ import type { Logger } from '#runtime/log.ts';
 import type { Image, Source } from '../image.ts';
 import { fromThreadError } from '../thread-error.ts';
 import { createSource } from './create.ts';
-import type { RunOrder, SourceNews, SourceRequest } from './source-protocol.ts';
-import type { SourceOptions, SourceSpec } from './spec.ts';
+import type { PreviewOrder, RunOrder, SourceNews, SourceRequest } from './source-protocol.ts';
+import type { PreviewTap, SourceOptions, SourceSpec } from './spec.ts';
 
 /**
  * Runs sources in a thread of their own: to read half a megabyte a frame from a program, or to draw
@@ -37,13 +37,13 @@ export class SourceThread {
 
   async *#open(
     spec: SourceSpec,
-    { input, framesPerSecond, logger }: SourceOptions,
+    { input, framesPerSecond, preview, logger }: SourceOptions,
     signal: AbortSignal,
   ): AsyncGenerator<Image> {
     if (signal.aborted) return;
     const id = ++this.#lastRun;
     const taken = new Int32Array(new SharedArrayBuffer(4));
-    const run = new Run(logger);
+    const run = new Run(logger, preview);
     this.#runs.set(id, run);
     const post = (request: SourceRequest) => this.#thread().postMessage(request);
     const stop = () => {
@@ -53,7 +53,10 @@ export class SourceThread {
       run.wake();
     };
     signal.addEventListener('abort', stop, { once: true });
-    const order: RunOrder = { spec, input, framesPerSecond, taken };
+    const order: RunOrder = {
+      ...{ spec, input, framesPerSecond, taken },
+      preview: preview && orderOf(preview),
+    };
     post({ type: 'open', run: id, order });
     try {
       for (;;) {
@@ -91,6 +94,10 @@ export class SourceThread {
   }
 }
 
+function orderOf({ everySeconds, width, restMs }: PreviewTap): PreviewOrder {
+  return { everySeconds, width, restMs: restMs() };
+}
+
 /** What the thread has told of one run, and nobody has taken yet. */
 class Run {
   readonly ended: Promise<void>;
@@ -98,12 +105,14 @@ class Run {
   hasEnded = false;
   wake: () => void = () => undefined;
   readonly #logger: Logger;
+  readonly #preview: PreviewTap | undefined;
   readonly #images: Image[] = [];
   #error: Error | undefined;
   #tellEnded: () => void = () => undefined;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, preview: PreviewTap | undefined) {
     this.#logger = logger;
+    this.#preview = preview;
     this.ended = new Promise((resolve) => {
       this.#tellEnded = resolve;
     });
@@ -125,6 +134,7 @@ class Run {
 
   take(news: SourceNews): void {
     if (news.type === 'log') this.#logger[news.level](news.event, news.fields);
+    else if (news.type === 'preview') this.#preview?.onMade(news.outcome);
     else if (news.type === 'ended') this.end(news.error && fromThreadError(news.error));
     else this.#images.push(news.image);
     this.wake();

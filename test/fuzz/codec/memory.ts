@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { defined } from '#runtime/assert.ts';
+import { collectGarbage } from '#test/fixtures/collect-garbage.ts';
 
 /** What the process and the fuzzing thread hold. */
 export interface MemorySample {
@@ -29,20 +28,10 @@ export const HELD_GROWTH_MIB_MAX = 16;
 export const RSS_GROWTH_MIB_MAX = 160;
 
 export function sampleMemory(atMs: number): MemorySample {
+  // Some cases need many megabytes for a moment. What counts is what stays.
   collectGarbage();
   const { rss, heapUsed, external } = process.memoryUsage();
   return { atMs, rssBytes: rss, heldBytes: heapUsed + external };
-}
-
-let collector: (() => void) | undefined;
-
-/** Some cases need many megabytes for a moment. What counts is what stays. */
-function collectGarbage(): void {
-  if (collector === undefined) {
-    setFlagsFromString('--expose-gc');
-    collector = runInNewContext('gc') as () => void;
-  }
-  collector();
 }
 
 /** Undefined for a run that was too short to tell. */

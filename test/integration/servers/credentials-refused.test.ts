@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fixStart } from '#consumers/webhooks/start-positions.ts';
+import { fixStart } from '#consumers/subscriber/start-positions.ts';
 import { createAuthority } from '#infra/local/certificates.ts';
 import { Guard } from '#infra/local/guard.ts';
 import type { Broker, ConsumerHandlers } from '#runtime/broker.ts';
@@ -12,6 +12,7 @@ import { silentLogger } from '#runtime/log.ts';
 import {
   backfillGroups,
   backfillTopics,
+  bridgeGroups,
   redriveGroup,
   type Topic,
   topicSpecs,
@@ -39,6 +40,7 @@ const EXPORT = 'consumers/export/main.ts';
 const GRANT = [
   ...[ACLS, '--camera', 'gate', '--inference', 'brain', '--jobs', 'night', '--operator', 'ops'],
   ...['--subscriber', 'shop', '--group', 'shop-', '--webhooks', 'hooks'],
+  ...['--bridge', 'metropolis', '--to', 'mdx-raw'],
 ];
 const SITE_VARIABLES = { KAFKA_TOPIC_PREFIX: SITE, KAFKA_GROUP_ID: GROUP, KAFKA_PARTITIONS: '2' };
 const CONFIG = `
@@ -48,7 +50,7 @@ cameras:
 `;
 
 const secured = useSecuredStack(
-  ['admin', 'gate', 'brain', 'night', 'shop', 'hooks', 'ops'],
+  ['admin', 'gate', 'brain', 'night', 'shop', 'hooks', 'metropolis', 'ops'],
   ['gate-with-card'],
 );
 const { as, said, passwords } = secured;
@@ -270,6 +272,19 @@ describe('with a role of its own', () => {
     expect(await refusal(send(hooks, topic))).toMatch(NO_ACL);
     const forged = transact(hooks, group, { from: results.detection, to: [results.detection] });
     expect(await refusal(forged)).toMatch(NO_ACL);
+  });
+
+  it('a bridge writes what it was let, in the groups of bridges, and nothing else', async () => {
+    const metropolis = as('metropolis');
+    const { detection: from } = TOPICS.results;
+    const to = { ...from, name: 'mdx-raw' };
+    await as('admin').ensureTopics([to]);
+    const group = `${bridgeGroups(TOPICS).detection}onvif-mdx-raw`;
+    await fixStart(metropolis, group, from.name);
+    await transact(metropolis, group, { from, to: [to] });
+    await read(metropolis, from.name, group);
+    expect(await refusal(transact(metropolis, group, { from, to: [from] }))).toMatch(NO_ACL);
+    expect(await refusal(read(metropolis, TOPICS.frames.name, group))).toMatch(NO_ACL);
   });
 
   it('a job exports what it may read', async () => {

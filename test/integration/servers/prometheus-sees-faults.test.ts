@@ -1,183 +1,191 @@
-import { mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { expect, it } from 'vitest';
 import { JobQueue } from '#consumers/jobs/job-queue.ts';
 import { KINDS } from '#consumers/jobs/kinds.ts';
 import { HookStore } from '#consumers/webhooks/hook-store.ts';
 import { promptRedis } from '#consumers/webhooks/redis-link.ts';
-import { choosePorts } from '#infra/local/ports.ts';
 import { defined } from '#runtime/assert.ts';
-import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { silentLogger } from '#runtime/log.ts';
-import { freshSeed, seededRandom } from '#runtime/random.ts';
-import { backfillSpecs, topicSpecs, topicTable } from '#schemas/topics.ts';
-import { startOtlpSink } from '#test/fixtures/otlp-sink.ts';
-import { Prometheus } from '#test/fixtures/prometheus.ts';
-import { WatchedProcess } from '#test/fixtures/watched-process.ts';
-import { WebhookReceiver } from '#test/fixtures/webhook-receiver.ts';
-import { makeTestClip } from '#test/integration/rtsp-relay.ts';
-import { useStack } from '#test/integration/stack.ts';
+import { LIMITS } from '#runtime/limits.ts';
+import { ALERT_NAMES } from '#test/fixtures/alerts-in-haste.ts';
 import { BY_PROMETHEUS, TOLD } from '#test/unit/infra/observability/known-metrics.ts';
-import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
+import { HangingWorkers } from './hanging-workers.ts';
+import { PREFIX, PROCESS_NAMES, useWatchedInstallation } from './watched-installation.ts';
 
 /**
  * A real Prometheus on the alerts as they are shipped, but in a hurry, over real processes that
  * suffer: each alert fires and, after the repair, is over.
  */
-const ALERTS = join(import.meta.dirname, '../../../infra/observability/alerts.yaml');
-const PREFIX = 'watched';
-const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
-const NAMES = ['agent', 'inference', 'webhooks', 'jobs', 'control'] as const;
+
 /** Of a busy machine; most things are seen within three seconds. */
 const TIMEOUT_MS = 60_000;
 
-type Name = (typeof NAMES)[number];
+const watched = useWatchedInstallation();
 
-const stack = useStack();
-const folder = mkdtempSync(join(tmpdir(), 'halfsight-watched-'));
-const clip = join(folder, 'clip.mp4');
-const receiver = new WebhookReceiver(SECRET);
-let processes: Readonly<Record<Name, WatchedProcess>>;
-let prometheus: Prometheus;
-let broker: Broker;
-const ends: (() => unknown)[] = [];
-
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly for?: string;
-}
-
-/** Minutes become seconds: of what is waited for, looked back at, and suffered. */
-function inHaste(rule: Rule): Rule {
-  const expr = rule.expr
-    .replaceAll(/\[\d+m\]/g, '[6s]')
-    .replace(/(_seconds\)?) > \d+/, (_, what: string) => `${what} > 3`);
-  return { ...rule, expr, ...(rule.for === undefined ? {} : { for: '1s' }) };
-}
-
-function rulesInHaste(): object {
-  const { groups } = parse(readFileSync(ALERTS, 'utf8')) as {
-    readonly groups: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
-  };
-  return { groups: groups.map(({ name, rules }) => ({ name, rules: rules.map(inHaste) })) };
-}
-
-beforeAll(async () => {
-  const topics = topicTable({ prefix: PREFIX, partitionCount: 2 });
-  const settings = { brokers: stack().brokers, clientId: 'test', tls: undefined, sasl: undefined };
-  broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
-  await broker.ensureTopics([...topicSpecs(topics), ...backfillSpecs(topics)]);
-  await makeTestClip(clip, { size: '160x120', rate: 10 });
-  await receiver.listen();
-  writeConfigurations();
-  const sink = await startOtlpSink();
-  const variables = {
-    ...sink.variables,
-    KAFKA_BROKERS: stack().brokers.join(','),
-    KAFKA_TOPIC_PREFIX: PREFIX,
-    REDIS_URL: defined(stack().redisUrl, 'the address of redis'),
-    HALFSIGHT_BUNDLE: TINY_BUNDLE,
-    HALFSIGHT_WEBHOOKS: join(folder, 'webhooks.yaml'),
-  };
-  const ports = await choosePorts(NAMES.length + 2, [], seededRandom(freshSeed()));
-  const port = (index: number) => defined(ports[index], 'a port');
-  const control = { ...variables, HALFSIGHT_CONTROL_LISTEN: `127.0.0.1:${port(5)}` };
-  const agent = ['producers/camera/main.ts', '--config', join(folder, 'agent.yaml')];
-  processes = {
-    agent: new WatchedProcess(port(0), agent, variables),
-    inference: new WatchedProcess(port(1), ['consumers/inference/main.ts'], variables),
-    webhooks: new WatchedProcess(port(2), ['consumers/webhooks/main.ts'], variables),
-    jobs: new WatchedProcess(port(3), ['consumers/jobs/main.ts'], variables),
-    control: new WatchedProcess(port(4), ['infra/control/main.ts'], control),
-  };
-  for (const one of Object.values(processes)) one.start();
-  const targets = NAMES.map((name) => [`halfsight-${name}`, processes[name].address] as const);
-  prometheus = Prometheus.start(port(6), Object.fromEntries(targets), rulesInHaste());
-  ends.push(() => sink.close());
-});
-
-afterAll(async () => {
-  await Promise.all([
-    ...Object.values(processes ?? {}).map((one) => one.end('SIGKILL')),
-    prometheus?.stop(),
-    receiver.close(),
-    broker?.close(),
-    ...ends.map((end) => end()),
-  ]);
-});
-
-function writeConfigurations(): void {
-  writeFileSync(
-    join(folder, 'agent.yaml'),
-    `
-agent: {id: agent-a, encoderWorkers: 1}
-spool: {directory: spool}
-trace: {sampleRatio: 1}
-cameras:
-  - {id: yard, source: "synthetic:test-card?width=160&height=120", fps: 5}
-  - {id: gate, source: clip.mp4, loop: true, fps: 5}
-`,
-  );
-  writeFileSync(join(folder, 'secret'), SECRET);
-  const hook = `{name: shop, url: "${receiver.url}", topic: detection, secretFile: secret}`;
-  writeFileSync(join(folder, 'webhooks.yaml'), `hooks:\n  - ${hook}\n`);
-}
-
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
+async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = systemClock.monotonicMs() + TIMEOUT_MS;
   while (!(await check())) {
     if (systemClock.monotonicMs() > endMs) {
+      const { processes, prometheus } = watched();
       const logs = Object.values(processes).map(({ log }) => log.slice(-4_000));
-      throw new Error(`waited in vain: ${what}\n${logs.join('\n')}\n${prometheus.log}`);
+      const firing = await prometheus.query('ALERTS{alertstate="firing"}');
+      const told = [...logs, JSON.stringify(firing), prometheus.log].join('\n');
+      throw new Error(`waited in vain: ${what}\n${told}`);
     }
     await systemClock.sleep(200);
   }
 }
 
 async function isTrue(expression: string): Promise<boolean> {
-  const samples = await prometheus.query(expression);
+  const samples = await watched().prometheus.query(expression);
   return samples !== undefined && samples.length > 0;
 }
 
-function firing(alert: string): string {
-  return `ALERTS{alertname="${alert}",alertstate="firing"}`;
-}
-
-/** What fired and is over by now counts as well. */
-async function fires(alerts: readonly string[], sinceMs: number): Promise<void> {
-  for (const alert of alerts) {
-    await until(`${alert} fires`, () => {
-      const seconds = Math.ceil((systemClock.monotonicMs() - sinceMs) / 1000) + 1;
-      return isTrue(`count_over_time(${firing(alert)}[${seconds}s])`);
-    });
-  }
+/** What fired and is over by now counts as well. `labels`: that the alert has. */
+async function fires(alert: string, sinceMs: number, labels = ''): Promise<void> {
+  const firing = `ALERTS{alertname="${alert}",alertstate="firing",${labels}}`;
+  await until(`${alert} fires`, () => {
+    const seconds = Math.ceil((systemClock.monotonicMs() - sinceMs) / 1000) + 1;
+    return isTrue(`count_over_time(${firing}[${seconds}s])`);
+  });
 }
 
 async function nothingFires(): Promise<void> {
   await until('no alert fires', async () => {
-    const samples = await prometheus.query('ALERTS{alertstate="firing"}');
+    const samples = await watched().prometheus.query('ALERTS{alertstate="firing"}');
     return samples?.length === 0;
   });
 }
 
+function redisPlace() {
+  const url = defined(watched().stack.redisUrl, 'the address of redis');
+  return { redis: { url, password: undefined, tlsCaFile: undefined }, prefix: PREFIX };
+}
+
+async function addExport(id: string, output: string): Promise<void> {
+  const queue = new JobQueue({ ...redisPlace(), kinds: KINDS, clock: systemClock });
+  await queue.add('export', { format: 'csv', topic: 'detection', output }, id);
+  queue.close();
+}
+
+async function resume(hookName: string): Promise<void> {
+  const { redis, prefix } = redisPlace();
+  const connection = await promptRedis(redis, systemClock);
+  const store = new HookStore(connection, prefix, hookName, () => undefined);
+  await store.resume();
+  await store.close();
+  connection.disconnect();
+}
+
+/** The pid of the consumer's engine, when it is another one. */
+async function engineAfter(former: number | undefined): Promise<number> {
+  const { inference } = watched().processes;
+  const find = () => inference.children('engine-process').find((pid) => pid !== former);
+  await until('there is an engine', () => find() !== undefined);
+  return defined(find(), 'the engine');
+}
+
+/** A frame and a result that are none; then an engine that hangs, is killed, and dies again. */
+async function poisonAndEngines(sinceMs: number): Promise<void> {
+  const { broker, topics } = watched();
+  const producer = await broker.openProducer();
+  const poison = { key: 'gate', value: new Uint8Array(0), headers: {} };
+  const names = [topics.frames.name, topics.results.detection.name];
+  await producer.send(names.map((topic) => ({ topic, ...poison })));
+  await producer.close();
+  await fires('HalfsightDeadLetters', sinceMs);
+  await fires('HalfsightResultsNotSent', sinceMs);
+  const engine = await engineAfter(undefined);
+  process.kill(engine, 'SIGSTOP');
+  await fires('HalfsightLag', sinceMs);
+  await fires('HalfsightConsumersSilent', sinceMs);
+  process.kill(engine, 'SIGKILL');
+  process.kill(await engineAfter(engine), 'SIGKILL');
+  await fires('HalfsightEngineRestarts', sinceMs);
+}
+
+async function receiversGoneAndFailing(sinceMs: number): Promise<void> {
+  const { receivers } = watched();
+  receivers.shop.manner = { status: 410 };
+  receivers.desk.manner = { status: 503 };
+  await fires('HalfsightWebhookParked', sinceMs, 'hook="shop"');
+  await fires('HalfsightWebhookFailing', sinceMs, 'hook="desk"');
+  for (const receiver of Object.values(receivers)) receiver.manner = 'accept';
+  await Promise.all(['shop', 'desk'].map(resume));
+}
+
+/**
+ * More workers than make an alert lose Redis, and their jobs with it; another one, which is to take
+ * these up, is started while Kafka cannot be reached.
+ */
+async function jobsLostWaitingAndWrong(sinceMs: number): Promise<void> {
+  const { stack, processes, lines, broker, folder } = watched();
+  await processes.jobs.end('SIGTERM');
+  lines.jobs.become({ state: 'cut' });
+  processes.jobs.start();
+  const redisUrl = defined(stack.redisUrl, 'the address of redis');
+  const hanging = await HangingWorkers.start(3, { redisUrl, prefix: PREFIX, broker });
+  for (const id of ['lost-1', 'lost-2', 'lost-3']) await addExport(id, join(folder, `${id}.csv`));
+  await until('they have jobs', () => hanging.areBusy);
+  hanging.cutOff();
+  await addExport('doomed', '/nowhere/at/all.csv');
+  await fires('HalfsightJobsWait', sinceMs);
+  lines.jobs.become({ state: 'up' });
+  await fires('HalfsightJobsFailing', sinceMs);
+  await fires('HalfsightJobsStalled', sinceMs);
+  await hanging.close();
+}
+
+/** More cameras than have series, some with too few bytes, and Kafka cannot be reached. */
+async function agentCrowdedAndCutOff(sinceMs: number): Promise<void> {
+  const { processes, lines, labelsOf, setCrowd } = watched();
+  const labels = labelsOf('crowded');
+  await processes.crowded.end('SIGTERM');
+  lines.crowded.become({ state: 'cut' });
+  setCrowd(LIMITS.metricCamerasMax + 2);
+  processes.crowded.start();
+  await fires('HalfsightAgentPublishesNothing', sinceMs, labels);
+  await fires('HalfsightSeriesOverflow', sinceMs, labels);
+  await fires('HalfsightDrops', sinceMs, `${labels},reason="over-byte-ceiling"`);
+  await fires('HalfsightSpoolFilling', sinceMs, labels);
+  lines.crowded.become({ state: 'up' });
+  await until('its spool is empty again', () => {
+    return isTrue(`halfsight_agent_queue_length{queue="spool",${labels}} == 0`);
+  });
+  setCrowd(1);
+  await processes.crowded.end('SIGTERM');
+  processes.crowded.start();
+}
+
+/** One camera is gone, and the other one there and silent; what brings them back. */
+function stopCameras(): { bringBackGone(): void; wakeSilent(): void } {
+  const { folder, processes } = watched();
+  const clip = join(folder, 'gate.mp4');
+  const [silent] = processes.agent.children('yard.mp4');
+  const pid = defined(silent, 'the program that reads the other one');
+  renameSync(clip, `${clip}.away`);
+  for (const gone of processes.agent.children('gate.mp4')) process.kill(gone, 'SIGKILL');
+  process.kill(pid, 'SIGSTOP');
+  return {
+    bringBackGone: () => renameSync(`${clip}.away`, clip),
+    wakeSilent: () => void process.kill(pid, 'SIGCONT'),
+  };
+}
+
 it('all processes are up, ready and told of; nothing fires', async () => {
-  for (const name of NAMES) {
+  const { processes, prometheus, labelsOf } = watched();
+  for (const name of PROCESS_NAMES) {
     await until(`${name} is ready`, async () => {
       return (await processes[name].ask('/ready'))?.status === 200;
     });
     expect((await processes[name].ask('/startup'))?.status).toBe(200);
     expect((await processes[name].ask('/v2/health/live'))?.status).toBe(200);
   }
-  for (const name of NAMES) {
-    await until(`${name} is scraped`, () => isTrue(`up{job="halfsight-${name}"} == 1`));
-    expect(await isTrue(`halfsight_build_info{job="halfsight-${name}",process="${name}"}`)).toBe(
-      true,
-    );
+  for (const name of PROCESS_NAMES) {
+    await until(`${name} is scraped`, () => isTrue(`up{${labelsOf(name)}} == 1`));
+    const [info] = (await prometheus.query(`halfsight_build_info{${labelsOf(name)}}`)) ?? [];
+    expect(info?.labels.job).toBe(`halfsight-${info?.labels.process}`);
   }
   await until('results are delivered', () => isTrue('halfsight_webhooks_queue_out_total > 0'));
   await until('an exemplar leads to a trace', async () => {
@@ -187,37 +195,21 @@ it('all processes are up, ready and told of; nothing fires', async () => {
   await nothingFires();
 });
 
-it('poison, a source that dies, a receiver that is gone, a job that fails', async () => {
+it('poison, engines, receivers, jobs, and an agent with too much to do', async () => {
   const startMs = systemClock.monotonicMs();
-  const producer = await broker.openProducer();
-  const topic = topicTable({ prefix: PREFIX }).frames.name;
-  await producer.send([{ topic, key: 'gate', value: new Uint8Array(0), headers: {} }]);
-  await producer.close();
-  renameSync(clip, `${clip}.away`);
-  for (const pid of processes.agent.children()) process.kill(pid, 'SIGKILL');
-  receiver.manner = { status: 410 };
-  const redis = { url: defined(stack().redisUrl, 'redis'), password: undefined };
-  const place = { redis: { ...redis, tlsCaFile: undefined }, prefix: PREFIX };
-  const queue = new JobQueue({ ...place, kinds: KINDS, clock: systemClock });
-  const order = { format: 'csv', topic: 'detection', output: '/nowhere/at/all.csv' };
-  await queue.add('export', order, 'doomed');
-  queue.close();
-  await fires(['HalfsightDeadLetters', 'HalfsightJobsFailing'], startMs);
-  await fires(['HalfsightCamerasOffline', 'HalfsightCameraSilent'], startMs);
-  await fires(['HalfsightWebhookParked'], startMs);
-
-  renameSync(`${clip}.away`, clip);
-  receiver.manner = 'accept';
-  const connection = await promptRedis(place.redis, systemClock);
-  const store = new HookStore(connection, PREFIX, 'shop', () => undefined);
-  await store.resume();
-  await store.close();
-  connection.disconnect();
+  await Promise.all([
+    poisonAndEngines(startMs),
+    receiversGoneAndFailing(startMs),
+    jobsLostWaitingAndWrong(startMs),
+    agentCrowdedAndCutOff(startMs),
+  ]);
   await nothingFires();
+  const lost = 'max_over_time(halfsight_agent_frames_dropped_total{reason="spool-full"}[5m]) > 0';
+  expect(await isTrue(lost)).toBe(false);
 });
 
 it('what is told is what metrics.md says, to the label', async () => {
-  const told = (await prometheus.series()).filter(({ __name__: name = '' }) => {
+  const told = (await watched().prometheus.series()).filter(({ __name__: name = '' }) => {
     return /^(halfsight|process|nodejs)_/.test(name);
   });
   const wrong = told.filter(({ __name__: name = '', ...labels }) => {
@@ -227,38 +219,36 @@ it('what is told is what metrics.md says, to the label', async () => {
   });
   expect(wrong).toEqual([]);
   const names = new Set(told.map(({ __name__: name }) => name));
-  // No wall runs here, and no camera has lost a frame.
-  const absent = /^(up|ALERTS|halfsight_wall_\w+|halfsight_agent_camera_frames_dropped_total)$/;
+  // No wall and no bridge run here.
+  const absent = /^(up|ALERTS|halfsight_(wall|bridge)_\w+)$/;
   const missing = [...TOLD.keys()].filter((name) => !names.has(name) && !absent.test(name));
   expect(missing).toEqual([]);
 });
 
-it('a consumer that is killed, and Redis', async () => {
+it('cameras that are gone or silent, a consumer that is killed, and Redis', async () => {
+  const { processes, stack } = watched();
   const startMs = systemClock.monotonicMs();
+  const cameras = stopCameras();
   await processes.inference.end('SIGKILL');
-  await stack().kill('redis', 0, { supervised: false });
-  const alerts = ['HalfsightProcessDown', 'HalfsightConsumersSilent', 'HalfsightRedisAway'];
-  await fires(alerts, startMs);
+  await stack.kill('redis', 0, { supervised: false });
+  await fires('HalfsightProcessDown', startMs);
+  await fires('HalfsightRedisAway', startMs);
+  await fires('HalfsightCamerasOffline', startMs);
+  cameras.bringBackGone();
   expect((await processes.jobs.ask('/ready'))?.status).toBe(503);
   expect((await processes.jobs.ask('/live'))?.status).toBe(200);
-
   processes.inference.start();
-  await stack().restart('redis');
+  await stack.restart('redis');
+  await fires('HalfsightCameraSilent', startMs, 'camera_id="yard"');
+  await fires('HalfsightAgentCapturesNothing', startMs);
+  cameras.wakeSilent();
   await nothingFires();
 });
 
-it('a broker that is away: frames wait in the spool', async () => {
-  const startMs = systemClock.monotonicMs();
-  await stack().kill('kafka', 0, { supervised: false });
-  await fires(['HalfsightAgentPublishesNothing'], startMs);
-  await until('the spool is told', () => isTrue('halfsight_agent_queue_bytes{queue="spool"} > 0'));
-
-  await stack().restart('kafka', 0);
-  await until('it is empty again', () =>
-    isTrue('halfsight_agent_queue_length{queue="spool"} == 0'),
+it('each alert has fired', async () => {
+  const fired = await watched().prometheus.query(
+    'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1h]))',
   );
-  await nothingFires();
-  expect(await isTrue('sum(halfsight_agent_frames_dropped_total{reason="spool-full"}) > 0')).toBe(
-    false,
-  );
+  const names = fired?.map(({ labels }) => labels.alertname);
+  expect(names?.toSorted()).toEqual(ALERT_NAMES.toSorted());
 });

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { choosePorts } from '#infra/local/ports.ts';
@@ -11,6 +9,7 @@ import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { wanted } from '#test/contract/registry.ts';
+import { collectGarbage } from '#test/fixtures/collect-garbage.ts';
 import { NetworkProxy } from '#test/fixtures/network-proxy.ts';
 import { useStack } from '#test/integration/stack.ts';
 
@@ -135,11 +134,9 @@ it('a thousand cameras that came and went leave nothing behind', async () => {
   const member = new Member('a', openRegistry('cycles'));
   const redis = new Redis(redisUrl());
   ends.push(() => redis.disconnect());
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
   const sizes = async () => {
     const keys = (await redis.keys('halfsight:{cycles}:*')).toSorted();
-    collect();
+    collectGarbage();
     return { keys, heapBytes: process.memoryUsage().heapUsed };
   };
   const cycle = async (round: number) => {

@@ -62,6 +62,8 @@ const focused = (page: Page): Promise<string> =>
   page.evaluate(
     "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()",
   );
+/** Of an image that the browser has and could read; 0 of another. */
+const widthOf = (image: { readonly naturalWidth: number }) => image.naturalWidth;
 const notice = (page: Page, text: string) =>
   page.getByRole('status', { name: 'Notices' }).getByText(text);
 
@@ -105,6 +107,24 @@ describe('the wall', () => {
     await eventually(() => page.locator('.tile-id').allInnerTexts()).toEqual(ids);
     await page.getByRole('searchbox').fill('nothing like it');
     await page.getByText('No camera is as you want it').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('marks the cameras that send pictures, and shows the last one of these alone', async () => {
+    const page = await open((await play({ cameraCount: 12 })).url);
+    await tile(page, 3).getByText('sends pictures').waitFor();
+    expect(await page.locator('.tile').getByText('sends pictures').count()).toBe(1);
+    await page.screenshot({ path: join(SCREENS, 'wall-pictures.png') });
+    await tile(page, 3).click();
+    await page.getByRole('heading', { name: 'This camera sends pictures' }).waitFor();
+    const image = page.getByRole('img', { name: new RegExp(`^What ${cameraName(3)} saw at`) });
+    await eventually(() => image.evaluate(widthOf)).toBe(160);
+    await page.getByText(/\d s ago$/).waitFor();
+    expect(await seriousViolations(page)).toEqual([]);
+    await page.goto(`${new URL(page.url()).origin}/cameras/${cameraName(4)}`);
+    await page.getByRole('heading', { name: 'Recent frames' }).waitFor();
+    expect(await page.getByText('sends pictures').count()).toBe(0);
+    expect(await page.locator('img').count()).toBe(0);
     expect(complaints).toEqual([]);
   });
 

@@ -42,6 +42,7 @@ export function connectTo(cluster: Cluster, host: Host, random: Random): Broker 
         });
         return new Map(committed);
       }),
+    groupMembers: (groupId) => call(() => cluster.group(groupId).memberIds),
     fetch: ({ topic, partition, offset, bytesMax }) =>
       call(() => {
         const log = cluster.partition(topic, partition);

@@ -9,6 +9,7 @@ import { decodeDeadLetterAction, encodeDeadLetterAction } from '#schemas/dead-le
 import { decodeFrame, encodeFrame, frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { decodeHeadShadow, encodeHeadShadow } from '#schemas/head-shadow.ts';
+import { decodePreview, encodePreview } from '#schemas/preview.ts';
 import { RECORD_TYPES, type RecordTypeName, resolverOf } from '#schemas/record-type.ts';
 import { decodeResult, encodeResult, type Result } from '#schemas/result.ts';
 import {
@@ -19,6 +20,7 @@ import {
   DETECTION,
   FRAME,
   HEAD_SHADOW,
+  PREVIEW,
   plain,
   SEGMENTATION,
 } from './samples.ts';
@@ -89,9 +91,18 @@ const SAMPLES: Record<RecordTypeName, Sample> = {
   },
   'camera-status': {
     value: CAMERA_STATUS,
-    before: { v1: { interrupted: false, ...NO_PROFILE }, v2: NO_PROFILE },
+    before: {
+      v1: { interrupted: false, ...NO_PROFILE, sendsPictures: false },
+      v2: { ...NO_PROFILE, sendsPictures: false },
+      v3: { sendsPictures: false },
+    },
     encode: () => encodeCameraStatus(CAMERA_STATUS, framing),
     decode: (record) => decodeCameraStatus(record, framing),
+  },
+  preview: {
+    value: PREVIEW,
+    encode: () => encodePreview(PREVIEW, framing),
+    decode: (record) => decodePreview(record, framing),
   },
 };
 

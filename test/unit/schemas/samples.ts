@@ -3,6 +3,7 @@ import type { DeadLetter } from '#schemas/dead-letter.ts';
 import type { DeadLetterAction } from '#schemas/dead-letter-action.ts';
 import type { FrameRecord } from '#schemas/frame.ts';
 import type { HeadShadow } from '#schemas/head-shadow.ts';
+import type { Preview } from '#schemas/preview.ts';
 import type { ClassificationResult, DetectionResult, SegmentationResult } from '#schemas/result.ts';
 
 /** One valid value of each record type; fractions are exact in float32 and so come back equal. */
@@ -154,7 +155,16 @@ export const CAMERA_STATUS: CameraStatus = {
   timeUs: 1763712345900004,
   final: false,
   interrupted: true,
+  sendsPictures: true,
   detail: '',
+};
+
+export const PREVIEW: Preview = {
+  cameraId: 'gate-2.north_A',
+  captureTimeUs: 1763712345678901,
+  width: 320,
+  height: 180,
+  jpeg: Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 1),
 };
 
 /** Every Buffer as a plain Uint8Array and every record as a plain object, for `toEqual`. */

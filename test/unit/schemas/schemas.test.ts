@@ -152,6 +152,7 @@ describe('topics', () => {
     expect(specs.map(({ name }) => name)).toEqual([
       'site.camera.frame.v1',
       'site.camera.status.v1',
+      'site.camera.preview.v1',
       'site.result.classification.v1',
       'site.result.detection.v1',
       'site.result.segmentation.v1',
@@ -185,6 +186,6 @@ describe('topics', () => {
     for (const { name, recordType } of topicSpecs(table)) {
       expect(subjects[recordType]).toBe(`${name}-value`);
     }
-    expect(new Set(Object.values(subjects)).size).toBe(8);
+    expect(new Set(Object.values(subjects)).size).toBe(9);
   });
 });

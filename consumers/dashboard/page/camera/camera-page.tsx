@@ -16,10 +16,12 @@ import {
   dayText,
   decimalText,
   durationText,
+  SENDS_PICTURES,
   totalOf,
 } from '../text.ts';
 import { isOld } from '../wall/old.ts';
 import { Chart } from './chart.tsx';
+import { Preview } from './preview.tsx';
 import { RecentFrames } from './recent-frames.tsx';
 import { Seen } from './seen.tsx';
 import { chartsOf, timesOf } from './series.ts';
@@ -58,6 +60,7 @@ export function CameraPage({ cameraId }: { readonly cameraId: string }) {
               </Measured>
             </div>
             <aside class="camera-side">
+              <Preview row={row} preview={answer?.preview ?? null} />
               {results !== undefined && <Seen results={results} />}
               <CameraFacts row={row} results={results} />
             </aside>
@@ -93,6 +96,11 @@ function State({ row, results }: NewestProps) {
       {ageMs !== undefined && isOld(ageMs, row) && (
         <span class="chip" data-state="old">
           picture is {agoText(ageMs)} old
+        </span>
+      )}
+      {row.sendsPictures && (
+        <span class="chip" data-state="pictures">
+          {SENDS_PICTURES}
         </span>
       )}
       {row.detail !== '' && <span>{row.detail}</span>}

@@ -6,7 +6,14 @@ import { usePolled } from '../polled.ts';
 import { Facts } from '../shell/facts.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { Table } from '../shell/table.tsx';
-import { agoText, countText, decimalText, durationText, percentText } from '../text.ts';
+import {
+  agoText,
+  countText,
+  decimalText,
+  durationText,
+  percentText,
+  SENDS_PICTURES,
+} from '../text.ts';
 
 export function FleetPage() {
   const { answer, error } = usePolled<FleetAnswer>('/api/fleet');
@@ -53,6 +60,9 @@ const BATCH_NOTE =
   'On average over the last minute. Consumers do not tell it: results that a head finished at ' +
   'the same microsecond are of one batch.';
 
+const PICTURES_NOTE =
+  'Cameras whose settings let small pictures leave them. Of others only results are seen.';
+
 function Now({ fleet }: { readonly fleet: FleetMessage }) {
   const { cameras, ageMs } = fleet;
   return (
@@ -64,6 +74,7 @@ function Now({ fleet }: { readonly fleet: FleetMessage }) {
             return [state, countText(count)] as const;
           }),
           ['in all', countText(cameras.shown)],
+          [SENDS_PICTURES, countText(cameras.sendPictures), PICTURES_NOTE],
           ...(cameras.untold === 0 ? [] : [['not kept', countText(cameras.untold)] as const]),
         ]}
       />

@@ -4,7 +4,14 @@ import { store } from '../context.ts';
 import { LivePicture } from '../picture/picture.tsx';
 import { cameraPath } from '../route.ts';
 import { Link } from '../shell/link.tsx';
-import { agoText, countsText, decimalText, durationText, totalOf } from '../text.ts';
+import {
+  agoText,
+  countsText,
+  decimalText,
+  durationText,
+  SENDS_PICTURES,
+  totalOf,
+} from '../text.ts';
 import { pictureHeight, STRIP_HEIGHT } from './grid.ts';
 import { isOld } from './old.ts';
 
@@ -51,6 +58,7 @@ export function Tile({ cameraId, index, count, width, x, y, isActive, onFocus }:
             fontSize={width < 220 ? 10 : 11}
           />
           <Overlay row={row} ageMs={ageMs} isOld={old} />
+          {row.sendsPictures && <span class="tile-pictures">{SENDS_PICTURES}</span>}
         </span>
       </Link>
     </li>

@@ -9,7 +9,7 @@ const START = 1_700_000_000_000;
 
 function facts(sequence: number, changes: Partial<ResultFacts> = {}): ResultFacts {
   const frame = { cameraId: 'gate', epoch: 1, sequence };
-  return { ...frame, ageMs: 100, bitstreamBytes: 4_000, ...changes };
+  return { ...frame, ageMs: 100, bitstreamBytes: 4_096, ...changes };
 }
 
 describe('History', () => {

@@ -8,6 +8,7 @@ import { Telemetry } from '#consumers/dashboard/telemetry.ts';
 import { Wall } from '#consumers/dashboard/wall.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { collectGarbage } from '#test/fixtures/collect-garbage.ts';
 import { segmentation } from '../subscriber/results.ts';
 import { received } from './received.ts';
 
@@ -72,6 +73,7 @@ it('holds little for a page that does not read, and then sends it the newest', a
     channel.tell();
     await systemClock.turn();
   }
+  collectGarbage();
   const held = process.memoryUsage();
   const sent = telemetry.total('results-sent');
   expect(sent).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ function status(cameraId: string, captured: number): CameraStatus {
     ...{ cameraId, captured, epoch: 1, agentId: 'a', state: 'online', published: 0, dropped: {} },
     ...{ reconnects: 0, lastFrameTimeUs: null, framesPerSecond: 1, ratePoint: null },
     ...{ framesPerSecondLimit: null, profileChanges: 0, timeUs: 1, final: false },
-    ...{ interrupted: false, detail: '' },
+    ...{ interrupted: false, sendsPictures: false, detail: '' },
   };
 }
 

@@ -19,6 +19,7 @@ import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
+import { CAMERA_STATUS, PREVIEW } from '../../schemas/samples.ts';
 import { detection } from '../subscriber/results.ts';
 import { received } from './received.ts';
 
@@ -162,6 +163,30 @@ describe('routes', () => {
       expect(await ask(url)).toMatchObject({
         ...{ status: 404, json: { error: { code: 'camera-unknown' } } },
       });
+    }
+  });
+
+  it('answer the picture of a camera that sends them, to who may look', async () => {
+    const { ask, wall, clock } = await openServer({ tokens: TOKENS });
+    const nowMs = clock.nowUs() / 1000;
+    wall.status({ ...CAMERA_STATUS, cameraId: 'gate' }, nowMs);
+    wall.preview({ ...PREVIEW, cameraId: 'gate' }, nowMs);
+    const path = '/api/cameras/gate/preview';
+    expect((await ask(path)).status).toBe(401);
+    const picture = await ask(path, { headers: BEARER });
+    expect(picture.headers).toMatchObject({
+      'content-type': 'image/jpeg',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'cross-origin-resource-policy': 'same-origin',
+    });
+    expect(Buffer.from(PREVIEW.jpeg).equals(picture.rawPayload)).toBe(true);
+    const { json } = await ask('/api/cameras/gate', { headers: BEARER });
+    expect(json).toMatchObject({ camera: { sendsPictures: true }, preview: { width: 320 } });
+    await clock.advance(LIMITS.previewRetentionMs);
+    for (const url of [path, '/api/cameras/nobody/preview']) {
+      const gone = await ask(url, { headers: BEARER });
+      expect(gone).toMatchObject({ status: 404, json: { error: { code: 'preview-missing' } } });
     }
   });
 

@@ -15,6 +15,7 @@ function status(cameraId: string, changes: Partial<CameraStatus> = {}): CameraSt
     ...{ dropped: { 'encoder-busy': 1 }, reconnects: 0, lastFrameTimeUs: NOW_MS * 1000 },
     ...{ framesPerSecond: 2, ratePoint: 1, framesPerSecondLimit: null, profileChanges: 0 },
     ...{ timeUs: NOW_MS * 1000, final: false, interrupted: false, detail: '' },
+    sendsPictures: false,
     ...changes,
   };
 }

@@ -98,6 +98,38 @@ describe('onvif', () => {
   });
 });
 
+describe('nv-frame', () => {
+  it('has a frame a line, with boxes in pixels and ids that no two objects share', async () => {
+    const lines = (await textOf('nv-frame', [DETECTION, EMPTY])).trimEnd().split('\n');
+    const frame = (sequence: number) => ({
+      version: '4.0',
+      id: `gate-2.north_A-1763712000123-${sequence}`,
+      timestamp: '2025-11-21T08:05:45.678Z',
+      sensorId: 'gate-2.north_A',
+    });
+    const info = {
+      ...{ sourceWidth: '1920', sourceHeight: '1080', timeSource: 'rtcp' },
+      ...{ bundle: 'halfsight-lite0', bundleDigest: 'ab'.repeat(32), headVersion: '1' },
+      redrives: String(DETECTION.redrives),
+    };
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      {
+        ...frame(4711),
+        objects: [
+          {
+            id: 'gate-2.north_A-1763712000123-4711-1',
+            bbox: { leftX: 240, topY: 270, rightX: 960, bottomY: 810 },
+            type: 'person',
+            confidence: 0.875,
+          },
+        ],
+        info,
+      },
+      { ...frame(4712), objects: [], info },
+    ]);
+  });
+});
+
 describe('coco', () => {
   it('has boxes in pixels of the picture', async () => {
     const coco = JSON.parse(await textOf('coco', [DETECTION, EMPTY]));

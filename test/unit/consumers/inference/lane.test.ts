@@ -98,4 +98,28 @@ describe('the age of a frame at its commit', () => {
     const ages = telemetry.families().find(({ name }) => name.endsWith('_frame_age_seconds'));
     expect(ages).toMatchObject({ distributions: [{ count: 2, sum: 0.5 }] });
   });
+
+  it('is none of a live frame where the frame was redriven, which is counted apart', () => {
+    const telemetry = new Telemetry();
+    const lane = newLane({ telemetry, nowUs: () => 90_000_000 });
+    lane.open(undefined, undefined);
+    lane.push([
+      record(0),
+      record(1, { headers: { 'redriven-from': Buffer.from('0:7 1') } }),
+      record(2, { headers: { 'redriven-from': Buffer.from('0:8 1') } }),
+    ]);
+    const frame = { captureTimeUs: 89_000_000, traceparent: undefined };
+    const settled = { kind: 'results', records: [], counters: [] } as const;
+    defined(lane.next(), 'a live frame').settle({ ...settled, frame });
+    const old = { ...frame, captureTimeUs: 1_000_000 };
+    defined(lane.next(), 'a redriven frame').settle({ ...settled, frame: old });
+    // A dead letter again: it has no results.
+    defined(lane.next(), 'another one').settle({ ...settled, kind: 'dead-letter' });
+    lane.commit(3);
+    const families = telemetry.families();
+    const ages = families.find(({ name }) => name.endsWith('_frame_age_seconds'));
+    expect(ages).toMatchObject({ distributions: [{ count: 1, sum: 1 }] });
+    const redriven = families.find(({ name }) => name.endsWith('_frames_redriven_total'));
+    expect(redriven).toMatchObject({ samples: [{ labels: {}, value: 1 }] });
+  });
 });

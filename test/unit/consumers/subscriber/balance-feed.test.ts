@@ -51,8 +51,8 @@ const poison = Buffer.from('no frame');
 
 describe('BalanceFeed', () => {
   it('reads every topic of the table on which a frame is accounted for', () => {
-    const { deadLetterActions, headShadows } = TOPICS;
-    const others = [deadLetterActions.name, headShadows.name];
+    const { deadLetterActions, headShadows, previews } = TOPICS;
+    const others = [deadLetterActions.name, headShadows.name, previews.name];
     const all = topicSpecs(TOPICS)
       .map(({ name }) => name)
       .filter((name) => !others.includes(name));

@@ -25,6 +25,7 @@ function closed(cameraId: string, captured: number, published: number): CameraSt
     framesPerSecondLimit: null,
     profileChanges: 0,
     interrupted: false,
+    sendsPictures: false,
     detail: '',
   };
 }

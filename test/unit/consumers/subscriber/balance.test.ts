@@ -30,6 +30,7 @@ function status(changes: Partial<CameraStatus>): CameraStatus {
     framesPerSecondLimit: null,
     profileChanges: 0,
     interrupted: false,
+    sendsPictures: false,
     detail: '',
     ...changes,
   };

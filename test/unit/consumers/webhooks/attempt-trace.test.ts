@@ -20,8 +20,8 @@ async function attempt(tracer: Tracer, traceparent: string | undefined, status?:
   if (status !== undefined) receiver.manner = { status };
   const hook: Hook = {
     ...{ name: 'ops', url: `${receiver.url}?key=hidden`, task: 'detection', keys: [KEY] },
-    ...{ cameras: undefined, labels: undefined, scoreMin: undefined, parallel: 1 },
-    ...{ timeoutMs: 5_000, parkAfterMs: 60_000 },
+    ...{ cameras: undefined, labels: undefined, scoreMin: undefined, sendsShed: false },
+    ...{ parallel: 1, timeoutMs: 5_000, parkAfterMs: 60_000 },
   };
   const event = { id: 'msg_1', body: '{}', ...(traceparent === undefined ? {} : { traceparent }) };
   const options = { event, hook, attempt: 3, tracer, clock: systemClock };

@@ -48,6 +48,7 @@ describe('the file of hooks', () => {
     expect(hook).toMatchObject({
       ...{ name: 'shop', url: 'https://shop.example.com/halfsight', task: 'detection' },
       ...{ cameras: new Set(['gate', 'yard']), labels: new Set(['person']), scoreMin: 0.5 },
+      sendsShed: false,
       ...{ parallel: 1, timeoutMs: 10_000, parkAfterMs: 3_600_000 },
     });
     for (const key of file.keysKnown) expect(text).toContain(`${key.replace('hooks[].', '')}:`);
@@ -57,7 +58,7 @@ describe('the file of hooks', () => {
     expect(parse(hookWith('name: shop'))).toEqual([
       {
         ...{ name: 'shop', url: 'https://a.example', task: 'detection', cameras: undefined },
-        ...{ labels: undefined, scoreMin: undefined, parallel: 1 },
+        ...{ labels: undefined, scoreMin: undefined, sendsShed: false, parallel: 1 },
         ...{ timeoutMs: 10_000, parkAfterMs: 3_600_000, keys: [Buffer.alloc(32, 5)] },
       },
     ]);
@@ -80,6 +81,7 @@ describe('the file of hooks', () => {
     ['secretFile: none', 'hooks[0].secretFile: must be given'],
     ['secretFile: nowhere', 'hooks[0].secretFile: cannot be read'],
     ['secretFile: wrong.secret', 'hooks[0].secretFile: must hold whsec_'],
+    ['shed: maybe', 'hooks[0].shed: must be true or false'],
     ['parallel: 0', 'hooks[0].parallel: must be a whole number'],
     ['timeoutSeconds: 60', 'hooks[0].timeoutSeconds: must be a number from 0.1 to 30'],
     ['retries: 3', 'hooks[0].retries: is no setting'],

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { eventId, eventOf } from '#consumers/webhooks/event.ts';
-import { wants } from '#consumers/webhooks/match.ts';
+import { choose } from '#consumers/webhooks/match.ts';
 import { detection, segmentation } from '../subscriber/results.ts';
 
-const ALL = { cameras: undefined, labels: undefined, scoreMin: undefined };
+const ALL = { cameras: undefined, labels: undefined, scoreMin: undefined, sendsShed: false };
 const FOUND = detection([
   ['person', 0.4],
   ['car', 0.9],
@@ -11,35 +11,48 @@ const FOUND = detection([
 
 describe('a hook wants', () => {
   it('every result, also of a frame in which nothing was found, unless it says otherwise', () => {
-    expect(wants(ALL, FOUND)).toBe(true);
-    expect(wants(ALL, detection([]))).toBe(true);
+    expect(choose(ALL, FOUND)).toBe('send');
+    expect(choose(ALL, detection([]))).toBe('send');
   });
 
   it('none that its camera does not want', () => {
-    expect(wants(ALL, detection([], { status: 'unwanted' }))).toBe(false);
+    expect(choose(ALL, detection([], { status: 'unwanted' }))).toBe('pass');
+  });
+
+  it('none that its head did not run on, unless it says so, and that is told apart', () => {
+    const shed = detection([], { status: 'shed' });
+    expect(choose(ALL, shed)).toBe('shed');
+    const other = new Set(['yard']);
+    expect(choose({ ...ALL, cameras: other }, shed)).toBe('pass');
+    const people = { ...ALL, labels: new Set(['person']), scoreMin: 0.5 };
+    expect(choose(people, shed), 'who knows whether there was one').toBe('shed');
+    expect(choose({ ...people, sendsShed: true }, shed)).toBe('send');
+    expect(choose({ ...ALL, cameras: other, sendsShed: true }, shed)).toBe('pass');
+    // Of a newer writer.
+    expect(choose(ALL, detection([], { status: 'unknown' }))).toBe('status-unknown');
   });
 
   it('those of its cameras', () => {
-    expect(wants({ ...ALL, cameras: new Set(['gate']) }, FOUND)).toBe(true);
-    expect(wants({ ...ALL, cameras: new Set(['yard']) }, FOUND)).toBe(false);
+    expect(choose({ ...ALL, cameras: new Set(['gate']) }, FOUND)).toBe('send');
+    expect(choose({ ...ALL, cameras: new Set(['yard']) }, FOUND)).toBe('pass');
   });
 
   it('those with one of its labels, and that one with its score', () => {
     const labels = new Set(['person', 'dog']);
-    expect(wants({ ...ALL, labels }, FOUND)).toBe(true);
-    expect(wants({ ...ALL, labels: new Set(['dog']) }, FOUND)).toBe(false);
-    expect(wants({ ...ALL, labels, scoreMin: 0.4 }, FOUND)).toBe(true);
+    expect(choose({ ...ALL, labels }, FOUND)).toBe('send');
+    expect(choose({ ...ALL, labels: new Set(['dog']) }, FOUND)).toBe('pass');
+    expect(choose({ ...ALL, labels, scoreMin: 0.4 }, FOUND)).toBe('send');
     // The car's score is none of the person's.
-    expect(wants({ ...ALL, labels, scoreMin: 0.5 }, FOUND)).toBe(false);
-    expect(wants({ ...ALL, scoreMin: 0.5 }, FOUND)).toBe(true);
-    expect(wants({ ...ALL, scoreMin: 0.95 }, FOUND)).toBe(false);
-    expect(wants({ ...ALL, scoreMin: 0 }, detection([]))).toBe(false);
+    expect(choose({ ...ALL, labels, scoreMin: 0.5 }, FOUND)).toBe('pass');
+    expect(choose({ ...ALL, scoreMin: 0.5 }, FOUND)).toBe('send');
+    expect(choose({ ...ALL, scoreMin: 0.95 }, FOUND)).toBe('pass');
+    expect(choose({ ...ALL, scoreMin: 0 }, detection([]))).toBe('pass');
   });
 
   it('masks by their label', () => {
     const masks = segmentation([['road', 0.2]]);
-    expect(wants({ ...ALL, labels: new Set(['road']) }, masks)).toBe(true);
-    expect(wants({ ...ALL, labels: new Set(['sky']) }, masks)).toBe(false);
+    expect(choose({ ...ALL, labels: new Set(['road']) }, masks)).toBe('send');
+    expect(choose({ ...ALL, labels: new Set(['sky']) }, masks)).toBe('pass');
   });
 });
 

@@ -44,7 +44,7 @@ it('has the zero before the first drop, so that an increase can be seen', () => 
     const family = gather([telemetry]).find(({ name }) => name.endsWith('_dropped_total'));
     return family?.type === 'counter' ? family.samples : [];
   };
-  expect(dropped().map(({ value }) => value)).toEqual([0, 0, 0, 0]);
+  expect(dropped().map(({ value }) => value)).toEqual([0, 0, 0, 0, 0, 0]);
   telemetry.count('dropped-refused');
   expect(dropped()).toContainEqual({ labels: { hook: 'shop', reason: 'refused' }, value: 1 });
 });

@@ -10,7 +10,11 @@ it('takes any number of users of each role', () => {
       { role: 'subscriber', user: 'shop' },
     ],
     subscriberGroups: ['shop-'],
+    bridgedTopics: [],
     ...{ change: 'grant', dryRun: false, help: false },
+  });
+  expect(readArguments(['--bridge', 'b', '--to', 'mdx-raw', '--to', 'onvif'])).toMatchObject({
+    ...{ users: [{ role: 'bridge', user: 'b' }], bridgedTopics: ['mdx-raw', 'onvif'] },
   });
   const revoking = readArguments(['--operator', 'ops', '--revoke', '--dry-run']);
   expect(revoking).toMatchObject({ change: 'revoke', dryRun: true });
@@ -22,6 +26,8 @@ it.each([
   // It would allow every group, that of the inference consumers among them.
   ['an empty prefix of groups', ['--subscriber', 'shop', '--group', '']],
   ['groups for nobody', ['--camera', 'gate', '--group', 'shop-']],
+  ['a topic without a name', ['--bridge', 'bridge', '--to', '']],
+  ['topics for nobody', ['--subscriber', 'shop', '--to', 'mdx-raw']],
   ['an unknown option', ['--admin', 'me']],
   ['a stray word', ['gate']],
 ])('refuses %s', (_, args) => {

@@ -3,7 +3,10 @@ import { BACKFILL, operationsOf, ROLES, type Role, rulesOf } from '#infra/acls/r
 import { backfillSpecs, topicSpecs, topicTable } from '#schemas/topics.ts';
 
 const topics = topicTable({ prefix: 'site-1' });
-const options = { topics, groupId: 'site-1-brain', subscriberGroups: ['shop-'] };
+const options = {
+  ...{ topics, groupId: 'site-1-brain', subscriberGroups: ['shop-'] },
+  bridgedTopics: ['mdx-raw'],
+};
 
 /** `OPERATION resource name`, with a star where the name is a prefix. */
 const lines = (role: Role) =>
@@ -32,10 +35,11 @@ describe('rulesOf', () => {
     expect(() => operationsOf('camera', 'new-topic' as never)).toThrow(/roles of new-topic/);
   });
 
-  it('a camera writes frames and statuses, and may look how far consumers are', () => {
+  it('a camera writes frames, statuses and previews, and may look how far consumers are', () => {
     expect(lines('camera')).toEqual([
       'WRITE TOPIC site-1.camera.frame.v1',
       'WRITE TOPIC site-1.camera.status.v1',
+      'WRITE TOPIC site-1.camera.preview.v1',
       'DESCRIBE GROUP site-1-brain',
     ]);
   });
@@ -98,10 +102,25 @@ describe('rulesOf', () => {
     ]);
   });
 
+  it('a bridge reads results in groups of bridges, and writes what it was let', () => {
+    expect(lines('bridge')).toEqual([
+      'READ TOPIC site-1.result.classification.v1',
+      'READ TOPIC site-1.result.detection.v1',
+      'READ TOPIC site-1.result.segmentation.v1',
+      'WRITE TOPIC mdx-raw',
+      'READ GROUP halfsight-reader-*',
+      ...['classification', 'detection', 'segmentation'].flatMap((task) => [
+        `READ GROUP site-1.result.${task}.v1-bridge-*`,
+        `WRITE TRANSACTIONAL_ID site-1.result.${task}.v1-bridge-*`,
+      ]),
+    ]);
+  });
+
   it('the wall reads what it shows, and writes nothing', () => {
     expect(lines('wall')).toEqual([
       'READ TOPIC site-1.camera.frame.v1',
       'READ TOPIC site-1.camera.status.v1',
+      'READ TOPIC site-1.camera.preview.v1',
       'READ TOPIC site-1.result.classification.v1',
       'READ TOPIC site-1.result.detection.v1',
       'READ TOPIC site-1.result.segmentation.v1',
@@ -120,6 +139,14 @@ describe('rulesOf', () => {
         'site-1.inference.dead-letter.v1-redrive-site-1.inference.dead-letter.v1-*',
     ]);
     expect(lines('operator')).toContain('READ GROUP site-1.inference.dead-letter.v1-redrive');
+  });
+
+  it('pictures are read by the wall alone, though the operator looks after their topic', () => {
+    const may = (operation: string) =>
+      ROLES.filter((role) => lines(role).includes(`${operation} TOPIC site-1.camera.preview.v1`));
+    expect(may('READ')).toEqual(['wall']);
+    expect(may('WRITE')).toEqual(['camera']);
+    expect(may('ALTER_CONFIGS')).toEqual(['operator']);
   });
 
   it('every rule is for that user alone, and allows; no topic is named by a prefix', () => {

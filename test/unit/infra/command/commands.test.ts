@@ -30,7 +30,8 @@ describe('chooseCommand', () => {
     [
       'banana',
       'There are plan, cameras, heads, jobs, control, topics, acls, ' +
-        'follow, wall, inspect, export, webhooks, balance, dead-letters, backfill, completion.',
+        'follow, wall, inspect, export, bridge, webhooks, balance, dead-letters, backfill, ' +
+        'completion.',
     ],
   ])('refuses %s and says: %s', (name, advice) => {
     expect(() => chooseCommand([name])).toThrow(
@@ -77,6 +78,7 @@ describe('npx halfsight', () => {
     'wall',
     'inspect',
     'export',
+    'bridge',
     'webhooks',
     'dead-letters',
   ])('%s has its own arguments', (name) => {

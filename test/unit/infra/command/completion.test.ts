@@ -42,6 +42,7 @@ describe('npx halfsight completion bash', () => {
     expect(offered('halfsight', 'heads', '')).toEqual([...HEAD_VERBS, '--help']);
     expect(offered('halfsight', 'jobs', '')).toEqual([...JOB_VERBS, '--help']);
     expect(offered('npx', 'halfsight', 'dead-letters', 're')).toEqual(['redrive']);
+    expect(offered('halfsight', 'webhooks', '')).toEqual(['list', 'test', 'resume', '--help']);
   });
 
   it('offers options, wherever they are', () => {
@@ -49,6 +50,9 @@ describe('npx halfsight completion bash', () => {
     expect(offered('halfsight', 'cameras', 'remove', '--')).toEqual(['--version', '--help']);
     expect(offered('halfsight', 'control', '--')).toEqual(['--openapi', '--help']);
     expect(offered('halfsight', 'plan', '--fps', '5', '--gp')).toContain('--gpu');
+    expect(offered('halfsight', 'export', '--format', 'csv', '--o')).toEqual(['--output']);
+    expect(offered('halfsight', 'webhooks', 'list', '--')).toEqual(['--json', '--help']);
+    expect(offered('halfsight', 'webhooks', 'test', 'shop', '--')).toEqual(['--help']);
     expect(offered('halfsight', 'balance', '--')).toEqual([]);
   });
 

@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Camera, CameraPut } from '#infra/control/camera-schemas.ts';
 import { STATES } from '#infra/control/fleet-schemas.ts';
-import { checkCamera, RATE_RANGES, type WantedCamera } from '#producers/fleet/wanted-camera.ts';
+import {
+  checkCamera,
+  PREVIEW_RANGES,
+  RATE_RANGES,
+  type WantedCamera,
+} from '#producers/fleet/wanted-camera.ts';
 import { LIMITS } from '#runtime/limits.ts';
 
 function isValid(camera: WantedCamera): boolean {
@@ -23,6 +28,10 @@ const word = fc.oneof(
 );
 const point = fc.oneof(word, fc.constantFrom(-1, 0, 1, 1.5));
 const ranged = (key: keyof typeof RATE_RANGES) => near(RATE_RANGES[key].min, RATE_RANGES[key].max);
+const previewed = (key: keyof typeof PREVIEW_RANGES) => {
+  const { min, max } = PREVIEW_RANGES[key];
+  return fc.oneof(near(min, max), fc.constantFrom(min - 1, min + 1, max - 1, max + 1));
+};
 const words = (most: number) => fc.array(word, { maxLength: most });
 
 const camera: fc.Arbitrary<WantedCamera> = fc.record(
@@ -44,12 +53,13 @@ const camera: fc.Arbitrary<WantedCamera> = fc.record(
     enabled: fc.boolean(),
     labels: fc.dictionary(word, word, { maxKeys: LIMITS.cameraLabelsMax + 1 }),
     heads: words(LIMITS.cameraLabelsMax + 1),
+    preview: fc.record({ everySeconds: previewed('everySeconds'), width: previewed('width') }),
   },
   { requiredKeys: ['id', 'source', 'framesPerSecond', 'enabled', 'labels'] },
 );
 /** Most of what is drawn above is wrong in some way; here one field is. */
 const almostRight = fc
-  .tuple(camera, fc.constantFrom(...(['id', 'source', 'ratePoint', 'rate', 'labels'] as const)))
+  .tuple(camera, fc.constantFrom(...(['id', 'source', 'ratePoint', 'rate', 'preview'] as const)))
   .map(([drawn, key]) => {
     const right = { id: 'gate', source: 'a.mp4', framesPerSecond: 5, enabled: true, labels: {} };
     return { ...right, ...(drawn[key] === undefined ? {} : { [key]: drawn[key] }) };

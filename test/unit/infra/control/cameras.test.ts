@@ -84,6 +84,8 @@ describe('PUT /v1/cameras/{id}', () => {
     [{ source: 'a.mp4', enabled: 'yes' }, 'enabled must be true or false'],
     [{ source: 'a.mp4', heads: 'detection' }, 'heads must be a list of 1 to 16 names'],
     [{ source: 'a.mp4', heads: [] }, 'heads must be a list of 1 to 16 names'],
+    [{ source: 'a.mp4', preview: { everySeconds: 9 } }, 'preview'],
+    [{ source: 'a.mp4', preview: true }, 'preview must be an object'],
     [undefined, 'the body is wrong: it must be an object'],
     [[], 'the body is wrong: it must be an object'],
   ])('refuses %j', (camera, detail) =>
@@ -199,6 +201,11 @@ describe('PATCH /v1/cameras/{id}', () => {
       expect(await office.drive(office.registry.get('gate'))).toMatchObject({
         heads: ['detection'],
       });
+      const preview = { everySeconds: 30, width: 160 };
+      await office.ask('PATCH', GATE, { preview });
+      expect((await office.ask('GET', GATE)).body).toMatchObject({ preview });
+      await office.ask('PATCH', GATE, { preview: null, framesPerSecond: 5 });
+      expect(await office.drive(office.registry.get('gate'))).not.toHaveProperty('preview');
       await office.ask('PATCH', GATE, { rate: null, heads: null, source: SHOWN });
       const stored = await office.drive(office.registry.get('gate'));
       expect(stored).not.toHaveProperty('heads');

@@ -146,6 +146,30 @@ describe('npx halfsight cameras', () => {
       expect(await registry.get('yard')).not.toHaveProperty('heads');
     }));
 
+  it('add and set let small pictures leave a camera, and keep them in again', () =>
+    run(async (office) => {
+      const { registry } = office.desk;
+      await office.type('add', 'gate', '--source', 'a.mp4');
+      expect(await registry.get('gate')).not.toHaveProperty('preview');
+      expect(await office.type('show', 'gate')).toMatch(/^pictures +none leaves it$/m);
+      await office.type('set', 'gate', '--preview', '30,160');
+      await office.type('set', 'gate', '--fps', '9');
+      const preview = { everySeconds: 30, width: 160 };
+      expect(await registry.get('gate')).toMatchObject({ preview });
+      expect(await office.type('show', 'gate')).toMatch(
+        /^pictures +ONE LEAVES IT every 30 s, 160/m,
+      );
+      await office.type('set', 'gate', '--preview', 'off');
+      expect(await registry.get('gate')).not.toHaveProperty('preview');
+      await office.type('add', 'yard', '--source', 'a.mp4', '--preview', '5,320');
+      expect(await registry.get('yard')).toMatchObject({ preview: { width: 320 } });
+      for (const wrong of ['on', '30', '4,160', '30,400', '30,160,1', '']) {
+        expect(() => readCamerasArguments(['set', 'gate', '--preview', wrong])).toThrow(
+          `--preview must be "off" or SECONDS,PIXELS, 5 to 600 and 32 to 320, but is "${wrong}".`,
+        );
+      }
+    }));
+
   it('list shows how all are, and why some are nowhere', () =>
     run(async (office) => {
       const { registry } = office.desk;

@@ -113,10 +113,12 @@ const CAMERAS: readonly AlertScenario[] = [
   },
   {
     alert: 'HalfsightSeriesOverflow',
+    // What the others counted is there for as long as the agent is.
     series: {
-      [`halfsight_agent_camera_frames_captured_total{${AGENT},camera_id="gate"}`]: '0+50x180',
-      [`halfsight_agent_camera_frames_captured_total{${AGENT},camera_id="other"}`]:
-        '_x5 0+50x90 stale',
+      [`halfsight_agent_camera_frames_captured_total{${AGENT},camera_id="other"}`]: '_x5 0+50x180',
+      [`halfsight_agent_camera_last_frame_age_seconds{${AGENT},camera_id="gate"}`]: '0x180',
+      [`halfsight_agent_camera_last_frame_age_seconds{${AGENT},camera_id="other"}`]:
+        '_x5 0x90 stale',
     },
     ...{ quietAt: '10m', firesAt: '12m', overAt: '20m' },
     labels: AT_AGENT,
@@ -162,7 +164,7 @@ const INFERENCE: readonly AlertScenario[] = [
     series: {
       [`halfsight_inference_engine_restarts_total{${CONSUMER}}`]: '0x90 1x2 2x200',
     },
-    ...{ quietAt: '910s', firesAt: '1000s', overAt: '32m' },
+    ...{ quietAt: '915s', firesAt: '1000s', overAt: '32m' },
     labels: AT_CONSUMER,
     summary: 'The engine of c:1 ended 2 times in a quarter of an hour.',
   },
@@ -228,7 +230,7 @@ const DELIVERY: readonly AlertScenario[] = [
   {
     alert: 'HalfsightJobsStalled',
     series: { [jobs('stalled_total')]: '0x30 1x3 2x3 3x300' },
-    ...{ quietAt: '380s', firesAt: '420s', overAt: '45m' },
+    ...{ quietAt: '375s', firesAt: '420s', overAt: '45m' },
     labels: {},
     summary: '3 times a worker of jobs died, or lost Redis, in half an hour.',
   },

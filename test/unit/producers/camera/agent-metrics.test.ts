@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { CameraBook } from '#producers/camera/camera-book.ts';
+import type { PreviewsReport } from '#producers/camera/previews.ts';
 import { Telemetry } from '#producers/camera/telemetry.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { createLogger } from '#runtime/log.ts';
 import type { Sample } from '#runtime/metrics/family.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
 
@@ -9,13 +11,14 @@ const CAPTURED = 'halfsight_agent_camera_frames_captured_total';
 const DROPPED = 'halfsight_agent_camera_frames_dropped_total';
 const AGE = 'halfsight_agent_camera_last_frame_age_seconds';
 
-function setUp(cameraCount: number) {
+function setUp(cameraCount: number, previews?: () => PreviewsReport) {
   const clock = new ManualClock();
   const ids = Array.from({ length: cameraCount }, (_, index) => `camera-${index}`);
   const books = new Map(ids.map((id) => [id, new CameraBook(id)]));
   const reports = {
     memory: () => ({ records: 0, bytes: 0, publishedBytes: 123 }),
     spool: () => undefined,
+    ...(previews && { previews }),
   };
   const telemetry = new Telemetry(books, reports, clock);
   const nextOf = new Map<string, number>();
@@ -71,6 +74,23 @@ describe('AgentMetrics', () => {
     expect(encode).toMatchObject({ distributions: [{ count: 1, sum: 0.004 }] });
   });
 
+  it('counts the pictures that left cameras, where any may', () => {
+    const report = { published: 3, dropped: { 'line-busy': 2 } };
+    const [published, dropped] = ['published', 'dropped'].map(
+      (what) => `halfsight_agent_previews_${what}_total`,
+    );
+    const { reading, telemetry } = setUp(1, () => report);
+    expect(reading(published ?? '', {})).toBe(3);
+    expect(reading(dropped ?? '', { reason: 'line-busy' })).toBe(2);
+    expect(reading(dropped ?? '', { reason: 'too-large' })).toBe(0);
+    const lines: string[] = [];
+    const write = (line: string) => void lines.push(line);
+    telemetry.log(createLogger({ level: 'info', format: 'json', write }));
+    const figures = { previewsPublished: 3, 'previewsDropped:line-busy': 2 };
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject(figures);
+    expect(setUp(1).reading(published ?? '', {})).toBeUndefined();
+  });
+
   it('gives so many cameras their own series, and keeps the sums of the others', () => {
     const { ids, capture, samples, sum, reading } = setUp(LIMITS.metricCamerasMax + 20);
     for (const id of ids) capture(id).drop();
@@ -113,5 +133,14 @@ describe('AgentMetrics', () => {
 
   it('has no age of a camera that never gave a frame', () => {
     expect(setUp(1).samples(AGE)).toEqual([]);
+  });
+
+  it('has an age of a shared series only while cameras share it', () => {
+    const { ids, capture, reading, leave } = setUp(LIMITS.metricCamerasMax + 1);
+    for (const id of ids) capture(id);
+    expect(reading(AGE, { camera_id: 'other' })).toBe(0);
+    leave(`camera-${LIMITS.metricCamerasMax}`);
+    expect(reading(CAPTURED, { camera_id: 'other' })).toBe(1);
+    expect(reading(AGE, { camera_id: 'other' })).toBeUndefined();
   });
 });

@@ -87,12 +87,19 @@ describe('an encoder thread', () => {
     expect(deaths).toEqual([]);
   });
 
-  it('is closed only after the frame that it is encoding', async () => {
+  it('encodes what it has in turn, and is closed only after that', async () => {
     const worker = await open();
-    const encoding = worker.encode({ pixels: picture(1), ratePoint: 0 });
+    const alone: Uint8Array[] = [];
+    for (const seed of [1, 2]) {
+      alone.push((await worker.encode({ pixels: picture(seed), ratePoint: 0 })).bitstream);
+    }
+    const encoding = [1, 2].map((seed) => worker.encode({ pixels: picture(seed), ratePoint: 0 }));
     await worker.close();
     opened.length = 0;
-    expect((await encoding).bitstream.length).toBeGreaterThan(0);
+    const together = await Promise.all(encoding);
+    expect(together.map(({ bitstream }) => bitstream)).toEqual(alone);
+    const [first, second] = together.map(({ encodeTimeUs }) => encodeTimeUs);
+    expect(first).toBeLessThan(second as number);
   });
 
   it('does not open without a bundle, and says why', async () => {
@@ -100,7 +107,7 @@ describe('an encoder thread', () => {
     await expect(openWorker(() => undefined)).rejects.toMatchObject({ code: 'bundle-missing' });
   });
 
-  it('tells when it died, and rejects the frame that it had', async () => {
+  it('tells when it died, and rejects the frames that it had', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'halfsight-')), 'dying.mjs');
     writeFileSync(
       file,
@@ -111,9 +118,10 @@ describe('an encoder thread', () => {
     const deaths: string[] = [];
     const openWorker = encodeThreads({ bundleDirectory: '', threads: 1 }, pathToFileURL(file));
     const worker = await openWorker((error) => deaths.push(error.message));
-    await expect(worker.encode({ pixels: picture(1), ratePoint: 0 })).rejects.toThrow(
-      'out of everything',
-    );
+    const encoding = [1, 2].map((seed) => worker.encode({ pixels: picture(seed), ratePoint: 0 }));
+    const settled = await Promise.allSettled(encoding);
+    const error = expect.objectContaining({ message: 'out of everything' });
+    expect(settled).toEqual([1, 2].map(() => ({ status: 'rejected', reason: error })));
     expect(deaths).toEqual(['out of everything']);
   });
 });

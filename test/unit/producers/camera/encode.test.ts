@@ -20,30 +20,36 @@ const ENCODED: EncodedImage = {
 };
 const PIXELS = new Uint8Array(3);
 
-/** Encodes when the test says so. */
+/** Is done with its oldest job when the test says so. */
 class FakeWorker implements EncodeWorker {
-  job: EncodeJob | undefined;
+  readonly jobs: EncodeJob[] = [];
   isClosed = false;
-  resolve: (encoded: EncodedImage) => void = () => undefined;
-  reject: (error: Error) => void = () => undefined;
   readonly die: (error: Error) => void;
+  readonly #answers: PromiseWithResolvers<EncodedImage>[] = [];
 
   constructor(onDied: (error: Error) => void) {
     this.die = (error) => {
-      this.reject(error);
+      while (this.jobs.length > 0) this.reject(error);
       onDied(error);
     };
   }
 
   encode(job: EncodeJob): Promise<EncodedImage> {
-    expect(this.job, 'a worker gets one job at a time').toBeUndefined();
-    this.job = job;
-    return new Promise<EncodedImage>((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    }).finally(() => {
-      this.job = undefined;
-    });
+    this.jobs.push(job);
+    expect(this.jobs.length).toBeLessThanOrEqual(LIMITS.framesPerEncoderMax);
+    const answer = Promise.withResolvers<EncodedImage>();
+    this.#answers.push(answer);
+    return answer.promise;
+  }
+
+  resolve(encoded: EncodedImage): void {
+    this.jobs.shift();
+    this.#answers.shift()?.resolve(encoded);
+  }
+
+  reject(error: Error): void {
+    this.jobs.shift();
+    this.#answers.shift()?.reject(error);
   }
 
   async close(): Promise<void> {
@@ -97,12 +103,27 @@ describe('Encoder', () => {
     const { workers, encoded, submit } = await setUp(2);
     submit('a');
     submit('a');
-    expect(workers.filter(({ job }) => job !== undefined)).toHaveLength(1);
+    expect(workers.map(({ jobs }) => jobs.length)).toEqual([1, 0]);
     submit('b');
-    expect(workers.filter(({ job }) => job !== undefined)).toHaveLength(2);
+    expect(workers.map(({ jobs }) => jobs.length)).toEqual([1, 1]);
     await finishOne(workers[1]);
     await finishOne(workers[0]);
     expect(encoded).toEqual(['b:0', 'a:0']);
+  });
+
+  it('gives a worker its next frame before it is done, the least busy one first', async () => {
+    const { workers, encoded, submit } = await setUp(2);
+    const given = () => workers.map(({ jobs }) => jobs.length);
+    for (const camera of ['a', 'b', 'c']) submit(camera);
+    expect(given()).toEqual([2, 1]);
+    for (const camera of ['d', 'e']) submit(camera);
+    expect(given()).toEqual([2, 2]);
+    await finishOne(workers[1]);
+    expect(encoded).toEqual(['b:0']);
+    expect(given()).toEqual([2, 2]);
+    for (let count = 0; count < 2; count++) await finishOne(workers[0]);
+    submit('f');
+    expect(given()).toEqual([1, 2]);
   });
 
   it('tells when no frame of a camera waits or runs', async () => {
@@ -151,7 +172,7 @@ describe('Encoder', () => {
     const { workers, encoded, journeys, submit } = await setUp(1, ceiling);
     submit('a');
     submit('a');
-    expect(workers[0]?.job).toMatchObject({ ceiling });
+    expect(workers[0]?.jobs[0]).toMatchObject({ ceiling });
     workers[0]?.resolve({ ...ENCODED, bitstream: new Uint8Array(4), ratePoint: 3 });
     await settle();
     expect(journeys.account('a').dropped).toEqual({ 'over-byte-ceiling': 1 });
@@ -159,12 +180,14 @@ describe('Encoder', () => {
     expect(encoded).toEqual(['a:1']);
   });
 
-  it('replaces a worker that died, with the frame that it had dropped', async () => {
+  it('replaces a worker that died, with the frames that it had dropped', async () => {
     const { clock, workers, encoded, journeys, submit } = await setUp(1);
     submit('a');
+    submit('b');
     workers[0]?.die(new Error('out of memory'));
     await settle();
     expect(journeys.account('a').dropped).toEqual({ 'encode-failed': 1 });
+    expect(journeys.account('b').dropped).toEqual({ 'encode-failed': 1 });
     submit('a');
     expect(workers).toHaveLength(1);
     await clock.advance(LIMITS.encoderRestartDelayMsMin);
@@ -184,21 +207,21 @@ describe('Encoder', () => {
 
   it('drains waiting frames, and drops those that wait too long', async () => {
     const { clock, workers, encoded, journeys, encoder, submit } = await setUp(1);
-    submit('a');
-    submit('b');
-    submit('c');
+    for (const camera of ['a', 'b', 'c', 'd']) submit(camera);
     let isDrained = false;
     const drained = encoder.drain().then(() => {
       isDrained = true;
     });
     await finishOne(workers[0]);
     await clock.advance(LIMITS.encodeDrainTimeoutMs);
-    expect(journeys.account('c').dropped).toEqual({ shutdown: 1 });
-    expect(encoder.queueState(3)).toMatchObject({ length: 0, in: 3, dropped: 1 });
-    expect(isDrained, 'a running frame is always awaited').toBe(false);
-    await finishOne(workers[0]);
+    expect(journeys.account('d').dropped).toEqual({ shutdown: 1 });
+    expect(encoder.queueState(4)).toMatchObject({ length: 0, in: 4, dropped: 1 });
+    for (let count = 0; count < 2; count++) {
+      expect(isDrained, 'what a worker has is always awaited').toBe(false);
+      await finishOne(workers[0]);
+    }
     await drained;
-    expect(encoded).toEqual(['a:0', 'b:0']);
+    expect(encoded).toEqual(['a:0', 'b:0', 'c:0']);
     await encoder.close();
     expect(workers[0]?.isClosed).toBe(true);
     expect(clock.timerCount).toBe(0);
@@ -238,7 +261,7 @@ describe('Encoder', () => {
           if (event.type === 'submit') submit(event.camera);
           else if (event.type === 'wait') await clock.advance(LIMITS.encoderRestartDelayMsMax);
           else {
-            const busy = workers.filter(({ job }) => job !== undefined);
+            const busy = workers.filter(({ jobs }) => jobs.length > 0);
             const worker = busy[event.pick % Math.max(1, busy.length)];
             if (event.type === 'finish') worker?.resolve(ENCODED);
             else if (event.type === 'fail') worker?.reject(new Error('bad picture'));
@@ -248,7 +271,7 @@ describe('Encoder', () => {
         }
         const drained = encoder.drain();
         for (let round = 0; round < 5; round++) {
-          for (const worker of workers) if (worker.job !== undefined) worker.resolve(ENCODED);
+          for (const worker of workers) while (worker.jobs.length > 0) worker.resolve(ENCODED);
           await clock.advance(LIMITS.encodeDrainTimeoutMs);
         }
         await drained;

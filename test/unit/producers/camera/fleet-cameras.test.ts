@@ -69,6 +69,24 @@ describe('the cameras of an agent in a fleet', () => {
       );
     }));
 
+  it('say that pictures leave them, from when they are let to until they are not', () =>
+    run(async (agent) => {
+      const { registry, statuses } = agent.site;
+      const preview = { everySeconds: 30, width: 160 };
+      await registry.put(wanted('gate'));
+      await agent.site.seconds(3);
+      expect(statuses.some(({ sendsPictures }) => sendsPictures)).toBe(false);
+      await registry.put(wanted('gate', { preview }));
+      await agent.site.seconds(3);
+      expect(statuses.at(-1)).toMatchObject({ state: 'online', sendsPictures: true });
+      await registry.put(wanted('gate', { preview: { ...preview } }));
+      await agent.site.seconds(3);
+      expect(agent.opened).toHaveLength(2);
+      await registry.put(wanted('gate'));
+      await agent.site.seconds(3);
+      expect(statuses.at(-1)).toMatchObject({ state: 'online', sendsPictures: false });
+    }));
+
   it('are offline, and say why, where they cannot be run as they are wanted', () =>
     run(async (agent) => {
       const { registry, statuses } = agent.site;

@@ -61,32 +61,41 @@ function namesOf(records: readonly OutgoingRecord[] | undefined): string[] {
 }
 
 describe('the accumulator of Publisher', () => {
-  it('sends when its oldest frame is accumulatorLingerMs old, not before', async () => {
+  it('sends a frame at once, and the next ones together sendIntervalMs after it', async () => {
     const { clock, producer, publish } = setUp();
     publish('a');
-    await clock.advance(LIMITS.accumulatorLingerMs - 1);
-    publish('b');
-    expect(producer.sends).toHaveLength(0);
+    expect(namesOf(producer.sends[0])).toEqual(['a:0']);
+    producer.acknowledge();
     await clock.advance(1);
-    expect(namesOf(producer.sends[0])).toEqual(['a:0', 'b:0']);
+    publish('a');
+    await clock.advance(LIMITS.sendIntervalMs - 2);
+    publish('b');
+    expect(producer.sends).toHaveLength(1);
+    await clock.advance(1);
+    expect(namesOf(producer.sends[1])).toEqual(['a:1', 'b:0']);
+    producer.acknowledge();
+    await clock.advance(LIMITS.sendIntervalMs);
+    publish('a');
+    expect(namesOf(producer.sends[2]), 'rarer ones never wait').toEqual(['a:2']);
   });
 
-  it('sends at once when it is full', () => {
+  it('sends at once when it is full', async () => {
     const { producer, publish } = setUp();
-    publish('a', LIMITS.accumulatorBytesStart / 2);
-    expect(producer.sends).toHaveLength(0);
-    publish('b', LIMITS.accumulatorBytesStart / 2);
-    expect(producer.sends).toHaveLength(1);
+    publish('a');
+    producer.acknowledge();
+    await settle();
+    publish('a');
+    publish('b', LIMITS.accumulatorBytesStart);
+    expect(namesOf(producer.sends[1]), 'as many as fit').toEqual(['a:1']);
   });
 
   it('never puts more than accumulatorBytesMax into one send', async () => {
     const { clock, producer, publish } = setUp();
     publish('a');
-    await clock.advance(LIMITS.accumulatorLingerMs);
     for (let index = 0; index < 40; index++) publish('a', 100_000);
     while (producer.isSending) {
       producer.acknowledge();
-      await clock.advance(LIMITS.accumulatorLingerMs);
+      await clock.advance(LIMITS.sendIntervalMs);
     }
     const sizes = producer.sends.map((records) => records.reduce((n, r) => n + r.value.length, 0));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(LIMITS.accumulatorBytesMax);
@@ -101,23 +110,23 @@ describe('the accumulator of Publisher', () => {
       timers++;
       return after.call(clock, ms, action);
     };
+    publish('a');
     for (let round = 1; round <= 3; round++) {
-      for (let index = 0; index < 5; index++) publish('a');
-      expect(timers).toBe(round);
-      await clock.advance(LIMITS.accumulatorLingerMs);
-      expect(producer.sends).toHaveLength(round);
       producer.acknowledge();
       await settle();
+      for (let index = 0; index < 5; index++) publish('a');
+      expect(timers).toBe(round);
+      await clock.advance(LIMITS.sendIntervalMs);
+      expect(producer.sends).toHaveLength(1 + round);
     }
   });
 
   it('collects while a send is on its way, and sends that together', async () => {
     const { clock, producer, publish } = setUp();
     publish('a');
-    await clock.advance(LIMITS.accumulatorLingerMs);
     publish('a');
     publish('b');
-    await clock.advance(LIMITS.accumulatorLingerMs * 10);
+    await clock.advance(LIMITS.sendIntervalMs * 10);
     expect(producer.sends).toHaveLength(1);
     producer.acknowledge();
     await settle();
@@ -131,7 +140,6 @@ describe('Publisher on a thin line', () => {
     const { clock, producer, journeys, publish } = setUp();
     const sends: { readonly bytes: number; readonly tookMs: number }[] = [];
     publish('a');
-    await clock.advance(LIMITS.accumulatorLingerMs);
     for (let index = 0; index < frames; index++) publish('a', 3_000);
     for (
       const endMs = clock.monotonicMs() + ms;
@@ -141,9 +149,10 @@ describe('Publisher on a thin line', () => {
       const tookMs = (bytes * 1000) / bytesPerSecond;
       await clock.advance(Math.min(tookMs, LIMITS.requestTimeoutMs));
       sends.push({ bytes, tookMs });
-      if (tookMs > LIMITS.requestTimeoutMs) producer.fail(AWAY);
+      const isLate = tookMs > LIMITS.requestTimeoutMs;
+      if (isLate) producer.fail(AWAY);
       else producer.acknowledge();
-      await clock.advance(tookMs > LIMITS.requestTimeoutMs ? LIMITS.publishRetryDelayMsMax * 2 : 0);
+      await clock.advance(isLate ? LIMITS.publishRetryDelayMsMax * 2 : LIMITS.sendIntervalMs);
     }
     return { sends, counts: journeys.account('a').counts() };
   }
@@ -169,12 +178,12 @@ describe('Publisher on a thin line', () => {
     const { clock, producer, journeys, publish } = setUp();
     const acknowledge = async () => {
       producer.acknowledge();
-      await clock.advance(LIMITS.accumulatorLingerMs);
+      await clock.advance(LIMITS.sendIntervalMs);
     };
     for (let index = 0; index < 20; index++) publish('a', 20_000);
     while (producer.isSending) await acknowledge();
     for (let index = 0; index < 20; index++) publish('a', 20_000);
-    await clock.advance(LIMITS.accumulatorLingerMs);
+    await acknowledge();
     const [large] = producer.sends.slice(-1);
     expect(large?.length).toBeGreaterThan(4);
     producer.fail(AWAY);
@@ -190,7 +199,6 @@ describe('Publisher while the broker is away', () => {
   it('sends the very same batch again, before anything newer', async () => {
     const { clock, producer, journeys, publish } = setUp();
     publish('a');
-    await clock.advance(LIMITS.accumulatorLingerMs);
     publish('a');
     for (let failures = 0; failures < 4; failures++) {
       producer.fail(AWAY);
@@ -210,9 +218,8 @@ describe('Publisher while the broker is away', () => {
   });
 
   it('bounds its backlog by dropping the newest frames of the camera that holds most', async () => {
-    const { clock, producer, journeys, publisher, publish } = setUp();
+    const { producer, journeys, publisher, publish } = setUp();
     publish('modest', 1000);
-    await clock.advance(LIMITS.accumulatorLingerMs);
     const fits = Math.floor(LIMITS.publishBacklogBytesMax / 200_000);
     for (let index = 0; index < fits + 20; index++) {
       publish('greedy', 200_000);
@@ -243,25 +250,30 @@ describe('Publisher while the broker is away', () => {
   it('sets aside a record that the broker refuses for its size, and no other', async () => {
     const { clock, producer, journeys, publish } = setUp();
     publish('a');
+    publish('a');
     publish('b', 5000);
     publish('c');
-    await clock.advance(LIMITS.accumulatorLingerMs);
+    producer.acknowledge();
+    await clock.advance(LIMITS.sendIntervalMs);
     producer.fail(new HalfsightError('record-too-large', 'over max.message.bytes.'));
     await settle();
-    expect(namesOf(producer.sends[1])).toEqual(['a:0', 'c:0']);
+    expect(namesOf(producer.sends[2])).toEqual(['a:1', 'c:0']);
     producer.acknowledge();
     await settle();
     expect(journeys.account('b').dropped).toEqual({ 'record-too-large': 1 });
-    expect(journeys.account('a').counts().published).toBe(1);
+    expect(journeys.account('a').counts().published).toBe(2);
   });
 });
 
 describe('Publisher.drain', () => {
-  it('sends what is left without lingering', async () => {
+  it('sends what is left without a wait', async () => {
     const { clock, producer, publisher, publish } = setUp();
     publish('a');
+    producer.acknowledge();
+    await settle();
+    publish('a');
     const drained = publisher.drain();
-    expect(producer.sends).toHaveLength(1);
+    expect(producer.sends).toHaveLength(2);
     producer.acknowledge();
     await drained;
     expect(clock.timerCount).toBe(0);
@@ -270,7 +282,6 @@ describe('Publisher.drain', () => {
   it('drops with `shutdown` what the broker has not acknowledged in time', async () => {
     const { clock, producer, journeys, publisher, publish } = setUp();
     publish('a');
-    await clock.advance(LIMITS.accumulatorLingerMs);
     publish('a');
     const drained = publisher.drain();
     await clock.advance(LIMITS.publishDrainTimeoutMs);
@@ -342,25 +353,30 @@ describe('Publisher under random interleavings', () => {
 describe('Publisher and cameras that come and go', () => {
   it('drops what waits of a camera that is not ours any more, and sends the others', async () => {
     const { clock, producer, journeys, lost, publish } = setUp();
+    publish('b');
     publish('a');
     publish('b');
     lost.add('a');
-    await clock.advance(LIMITS.accumulatorLingerMs);
-    expect(producer.sends.map(namesOf)).toEqual([['b:0']]);
+    producer.acknowledge();
+    await clock.advance(LIMITS.sendIntervalMs);
+    expect(producer.sends.map(namesOf)).toEqual([['b:0'], ['b:1']]);
     expect(journeys.account('a').counts()).toMatchObject({ dropped: { 'not-owner': 1 } });
     lost.add('b');
     producer.fail(AWAY);
     await clock.advance(LIMITS.publishRetryDelayMsMax);
-    expect(namesOf(producer.sends[1]), 'it may have arrived').toEqual(['b:0']);
+    expect(namesOf(producer.sends[2]), 'it may have arrived').toEqual(['b:1']);
   });
 
-  it('sends nothing, and can be drained, when all are gone', async () => {
+  it('sends nothing more, and can be drained, when all are gone', async () => {
     const { clock, producer, journeys, lost, publisher, publish } = setUp();
+    publish('b');
     publish('a');
     publish('a');
     lost.add('a');
-    await publisher.drain();
-    expect(producer.sends).toEqual([]);
+    const drained = publisher.drain();
+    producer.acknowledge();
+    await drained;
+    expect(producer.sends.map(namesOf)).toEqual([['b:0']]);
     expect(journeys.account('a').dropped).toEqual({ 'not-owner': 2 });
     expect(clock.timerCount).toBe(0);
   });
@@ -370,13 +386,12 @@ describe('Publisher and cameras that come and go', () => {
     const told: string[] = [];
     const tell = (name: string) => publisher.settled(name).then(() => told.push(name));
     publish('a');
-    await clock.advance(LIMITS.accumulatorLingerMs);
     publish('b');
     for (const name of ['a', 'b', 'never-seen']) void tell(name);
     await settle();
     expect(told).toEqual(['never-seen']);
     producer.acknowledge();
-    await clock.advance(LIMITS.accumulatorLingerMs);
+    await clock.advance(LIMITS.sendIntervalMs);
     expect(told).toEqual(['never-seen', 'a']);
     producer.acknowledge();
     await settle();

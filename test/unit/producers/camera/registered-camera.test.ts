@@ -61,6 +61,12 @@ it("has its own rate point, else the agent's, else the bundle's", () => {
   expect(read({})).toMatchObject({ bounds: { finest: 1 } });
 });
 
+it('lets no picture leave, unless it says so', () => {
+  const preview = { everySeconds: 30, width: 160 };
+  expect(read({ preview })).toMatchObject({ settings: { preview } });
+  expect(read({})).toMatchObject({ settings: { preview: undefined } });
+});
+
 it('has the heads that it names, each once, in the order of the bundle', () => {
   const heads = ['segmentation', 'detection', 'segmentation'];
   expect(read({ heads })).toMatchObject({ heads: ['detection', 'segmentation'] });

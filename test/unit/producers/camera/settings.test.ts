@@ -102,6 +102,25 @@ describe('camera agent settings', () => {
     ]);
   });
 
+  it('lets pictures leave a camera only where all that it needs is said', () => {
+    const preview = (text: string) => `${GATE}    preview: ${text}\n`;
+    expect(read(GATE).cameras[0]?.preview).toBeUndefined();
+    expect(read(preview('{everySeconds: 30, width: 160}')).cameras[0]?.preview).toEqual({
+      ...{ everySeconds: 30, width: 160 },
+    });
+    const at = '(agent.yaml:4)';
+    expect(mistakes(preview('{everySeconds: 4.9, width: 321}'))).toEqual([
+      `cameras[0].preview.everySeconds: must be a number from 5 to 600, but is 4.9 ${at}`,
+      `cameras[0].preview.width: must be a whole number from 32 to 320, but is 321 ${at}`,
+    ]);
+    expect(mistakes(preview('{}'))).toEqual([
+      `cameras[0].preview.everySeconds: must be given ${at}`,
+      `cameras[0].preview.width: must be given ${at}`,
+    ]);
+    expect(mistakes(preview('true')).join()).toContain('cameras[0].preview');
+    expect(mistakes(`preview: {everySeconds: 30, width: 160}\n${GATE}`), 'of all').toHaveLength(1);
+  });
+
   it('reads the heads that a camera wants, of those of the bundle', () => {
     const offered = { heads: TASKS.map((task) => ({ task })) };
     const chosen = (text: string) => chooseHeads(read(text).cameras, offered);

@@ -244,6 +244,15 @@ describe('the next agent on the same folder', () => {
       next.spool.forget(account);
     }
     expect(next.store.accounts()).toEqual([]);
+    // Told, and told about, a camera without configuration is over; a configured one goes on.
+    const isOverOnceTold = (cameraId: string) => {
+      const book = defined(next.books.get(cameraId), cameraId);
+      for (const account of book.takeFinal()) book.told(account);
+      book.takeChanged();
+      return book.isOver;
+    };
+    expect(isOverOnceTold('gone')).toBe(true);
+    expect(isOverOnceTold('a')).toBe(false);
   });
 
   it('is refused while the folder is in use, with advice', () => {

@@ -47,8 +47,8 @@ describe('text', () => {
     expect(decimalText(12.34)).toBe('12');
     expect(decimalText(1_234.5)).toBe('1,235');
     expect(decimalText(null)).toBe('–');
-    expect(bytesText(999)).toBe('999 B');
-    expect(bytesText(3_327)).toBe('3.3 KB');
+    expect(bytesText(1_023)).toBe('1023 B');
+    expect(bytesText(3_327)).toBe('3.2 KB');
     expect(percentText(0.004)).toBe('<1 %');
     expect(percentText(0)).toBe('0 %');
     expect(plural(1, 'camera')).toBe('1 camera');

@@ -43,6 +43,18 @@ it('allows less than a line that is behind carries, at the second look', async (
   expect(monitor.allowed).toBeCloseTo(4_000 * (0.85 - 0.5), 0);
 });
 
+it('says what a line carries that keeps up with the frames, and nothing of another', async () => {
+  expect(new LinkMonitor({ clock: new ManualClock() }).openCapacity).toBe(0);
+  const { monitor, look } = await monitorOfGoodLine();
+  expect(monitor.openCapacity).toBeCloseTo(FRAME_BYTES / 0.06, 0);
+  for (let index = 0; index < 4; index++) {
+    monitor.acknowledged(FRAME_BYTES, 2_000);
+    await look(20 * FRAME_BYTES);
+  }
+  expect(monitor.allowed).not.toBe(Number.POSITIVE_INFINITY);
+  expect(monitor.openCapacity).toBe(0);
+});
+
 it('learns nothing from a send that fails', async () => {
   const { monitor, look } = await monitorOfGoodLine();
   const failure = new HalfsightError('publish-failed', 'nobody there.');

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
-import type { Image } from '#producers/camera/image.ts';
+import type { Image, Source } from '#producers/camera/image.ts';
+import type { PreviewOutcome } from '#producers/camera/previews.ts';
 import { createSource } from '#producers/camera/sources/create.ts';
 import { SourceThread } from '#producers/camera/sources/source-thread.ts';
 import type { SourceSpec } from '#producers/camera/sources/spec.ts';
@@ -60,6 +61,38 @@ test('it gives the images that a source gives here', async () => {
   const image = await first(there.open(never()));
   expect(image).toMatchObject(expected);
   expect(Math.abs((image?.captureTimeUs ?? 0) - systemClock.nowUs())).toBeLessThan(60e6);
+});
+
+test('small pictures come where there is leave, with the next run only after a rest', async () => {
+  const made: PreviewOutcome[] = [];
+  let restMs = 0;
+  const preview = { everySeconds: 5, width: 32, restMs: () => restMs, onMade };
+  function onMade(outcome: PreviewOutcome): void {
+    made.push(outcome);
+    restMs = 5_000;
+  }
+  const spec = { ...specOf(1), scene: 'test-card' } as const;
+  const options = { input: INPUT, framesPerSecond: 30, clock: systemClock, logger: silentLogger };
+  const thread = openThread();
+  const takeSome = async (source: Source) => {
+    let count = 0;
+    for await (const { captureTimeUs } of source.open(never())) {
+      if (++count === 5) return captureTimeUs;
+    }
+    return 0;
+  };
+  await takeSome(thread.create(spec, options));
+  expect(made).toEqual([]);
+  const source = thread.create(spec, { ...options, preview });
+  const lastUs = await takeSome(source);
+  expect(made).toMatchObject([{ width: 32, height: 18, jpeg: expect.any(Uint8Array) }]);
+  const [first] = made;
+  if (first === undefined || 'dropped' in first) return expect.fail('none was made');
+  expect([...first.jpeg.subarray(0, 3)]).toEqual([0xff, 0xd8, 0xff]);
+  expect(first.captureTimeUs).toBeLessThanOrEqual(lastUs);
+  await takeSome(source);
+  expect(made).toHaveLength(1);
+  return undefined;
 });
 
 test('a run ends when its source does, with all of its images and all that it logs', async () => {

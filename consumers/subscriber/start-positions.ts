@@ -3,9 +3,9 @@ import { codeOf } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 
 /**
- * Gives a group a position in each partition in which it has none: the end. A hook begins with the
- * results that come from now on; without a position it would do so again after each restart and
- * each rebalance, and miss what came in between.
+ * Gives a group a position in each partition in which it has none: the end. A hook or a bridge
+ * begins with the results that come from now on; without a position it would do so again after each
+ * restart and each rebalance, and miss what came in between.
  */
 export async function fixStart(broker: Broker, groupId: string, topic: string): Promise<void> {
   const known = await broker.committedOffsets(groupId, topic);
