@@ -11,13 +11,19 @@ export const GOLDEN = join(import.meta.dirname, 'golden');
 const VALUES = join(import.meta.dirname, 'values');
 /** Made by infra/ensure.mjs. */
 const PYTHON = join(ROOT, '.halfsight', 'tools', 'bin', 'python');
+export const RELEASE = 'halfsight';
 
 export type Values = Readonly<Record<string, unknown>>;
 
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly [field: string]: unknown;
 }
 
@@ -33,13 +39,17 @@ export function valuesNames(): readonly string[] {
     .sort();
 }
 
+export function valuesFile(name: string): string {
+  return join(VALUES, `${name}.yaml`);
+}
+
 export function readValues(name: string): Values {
-  return parse(readFileSync(join(VALUES, `${name}.yaml`), 'utf8')) as Values;
+  return parse(readFileSync(valuesFile(name), 'utf8')) as Values;
 }
 
 /** What `helm install halfsight --namespace vision` would make; throws what Helm says. */
 export function render(values: Values): readonly KubernetesObject[] {
-  const order = { chart: CHART, release: 'halfsight', namespace: 'vision', values };
+  const order = { chart: CHART, release: RELEASE, namespace: 'vision', values };
   const run = spawnSync(PYTHON, [join(import.meta.dirname, 'render.py')], {
     input: JSON.stringify(order),
     encoding: 'utf8',

@@ -1,42 +1,24 @@
 #!/usr/bin/env bash
 # Holds the chart against what clusters have, with Helm's own program: lint, and every object of every
 # file of values/ against the schemas of Kubernetes, KEDA and the Prometheus operator, where unknown
-# fields are mistakes. Builds what it needs with Go into .halfsight/go: ten minutes the first time.
+# fields are mistakes. Builds what it needs with Go: ten minutes the first time.
 #
 #     test/helm/run.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-ROOT=$PWD
-HELM=v4.3.1
-KUBECONFORM=v0.8.0
-KUBERNETES=v1.36.3
-KEDA=v2.21.0
-PROMETHEUS_OPERATOR=v0.85.0
-
-command -v go > /dev/null || { echo "Go is missing: it builds Helm and kubeconform." >&2; exit 2; }
-WORK=$ROOT/.halfsight/go
-mkdir -p "$WORK/bin" "$WORK/out"
-export GOPATH=$WORK/path GOBIN=$WORK/bin GOFLAGS=-modcacherw PATH="$WORK/bin:$ROOT/node_modules/.bin:$PATH"
-[ -x "$GOBIN/helm" ] || { echo "building Helm $HELM ..."; go install "helm.sh/helm/v4/cmd/helm@$HELM"; }
-[ -x "$GOBIN/kubeconform" ] \
-  || { echo "building kubeconform $KUBECONFORM ..."; go install "github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM"; }
-
-# Where Go unpacks a module.
-module() {
-  (cd "$WORK" && { [ -e go.mod ] || go mod init schemas > /dev/null 2>&1; } && go mod download -json "$1") \
-    | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
-}
-if [ ! -e "$WORK/schemas/.made" ]; then
-  rm -rf "$WORK/schemas"
-  keda=$(module "github.com/kedacore/keda/v2@$KEDA")
-  operator=$(module "github.com/prometheus-operator/prometheus-operator@$PROMETHEUS_OPERATOR")
-  node test/helm/schemas.mjs "$WORK/schemas" "$(module "k8s.io/kubernetes@$KUBERNETES")/api/openapi-spec/swagger.json" \
-    "$keda"/config/crd/bases/keda.sh_{scaledobjects,triggerauthentications}.yaml \
-    "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml
-  touch "$WORK/schemas/.made"
+. test/helm/programs.sh
+helm_program
+kubeconform_program
+mkdir -p "$WORK/out"
+SCHEMAS=$WORK/schemas-$KUBERNETES-$KEDA-$PROMETHEUS_OPERATOR
+if [ ! -e "$SCHEMAS/.made" ]; then
+  rm -rf "$SCHEMAS"
+  # shellcheck disable=SC2046
+  node test/helm/schemas.mjs "$SCHEMAS" "$(module "k8s.io/kubernetes@$KUBERNETES")/api/openapi-spec/swagger.json" $(crds)
+  touch "$SCHEMAS/.made"
 fi
 
-conform() { kubeconform -strict -schema-location "$WORK/schemas/{{.ResourceKind}}{{.KindSuffix}}.json" "$@"; }
+conform() { kubeconform -strict -schema-location "$SCHEMAS/{{.ResourceKind}}{{.KindSuffix}}.json" "$@"; }
 quiet() { "$@" 2>&1 | { grep -v 'found symbolic link' || true; }; }
 passed=0
 for values in test/helm/values/*.yaml; do

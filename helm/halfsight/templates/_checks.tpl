@@ -29,6 +29,19 @@ what to do.
 {{- $wrong = append $wrong (printf "%s.url is %q: write %s://host:port." . $own.url (ternary "redis" "https" (eq . "redis"))) -}}
 {{- end -}}
 {{- end -}}
+{{- $registry := $values.schemaRegistry -}}
+{{- $isNamed := regexMatch "//[^/]+@" $registry.url -}}
+{{- if and (not $registry.url) (or $registry.existingSecret $registry.tokenSecret $registry.caSecret) -}}
+{{- $wrong = append $wrong "schemaRegistry names a Secret, but schemaRegistry.url is empty: write https://host:port, or leave the Secret out." -}}
+{{- else if and $registry.existingSecret (not $isNamed) -}}
+{{- $wrong = append $wrong "schemaRegistry.existingSecret has a password, but schemaRegistry.url has no user: write https://user@host:port." -}}
+{{- end -}}
+{{- if and $registry.tokenSecret (or $isNamed $registry.existingSecret) -}}
+{{- $wrong = append $wrong "schemaRegistry.tokenSecret is given, and so is a user or a password: keep one." -}}
+{{- end -}}
+{{- if and $registry.url $registry.caSecret (not (hasPrefix "https://" $registry.url)) -}}
+{{- $wrong = append $wrong "schemaRegistry.caSecret is given, but schemaRegistry.url is without TLS: write https://." -}}
+{{- end -}}
 {{- if and $kafka.sasl.existingSecret (not $kafka.sasl.mechanism) -}}
 {{- $wrong = append $wrong "kafka.sasl.existingSecret is given without kafka.sasl.mechanism: say plain, scram-sha-256 or scram-sha-512." -}}
 {{- end -}}

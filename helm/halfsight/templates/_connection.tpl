@@ -49,6 +49,14 @@
 - name: SCHEMA_REGISTRY_PASSWORD_FILE
   value: /run/halfsight/registry/{{ .passwordKey }}
 {{- end }}
+{{- if .tokenSecret }}
+- name: SCHEMA_REGISTRY_TOKEN_FILE
+  value: /run/halfsight/registry-token/{{ .tokenKey }}
+{{- end }}
+{{- if .caSecret }}
+- name: SCHEMA_REGISTRY_TLS_CA_FILE
+  value: /run/halfsight/registry-ca/{{ .caKey }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -101,8 +109,10 @@
 {{- with include "halfsight.userSecret" . -}}
 {{- $found = append $found (dict "name" "kafka-user" "secret" .) -}}
 {{- end -}}
-{{- if and $values.schemaRegistry.url $values.schemaRegistry.existingSecret -}}
-{{- $found = append $found (dict "name" "registry" "secret" $values.schemaRegistry.existingSecret) -}}
+{{- range $name, $secret := dict "registry" "existingSecret" "registry-token" "tokenSecret" "registry-ca" "caSecret" -}}
+{{- with get $values.schemaRegistry $secret -}}
+{{- $found = append $found (dict "name" $name "secret" .) -}}
+{{- end -}}
 {{- end -}}
 {{- if and .withRedis $values.redis.existingSecret -}}
 {{- $found = append $found (dict "name" "redis" "secret" $values.redis.existingSecret) -}}

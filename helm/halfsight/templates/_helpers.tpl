@@ -24,12 +24,17 @@ halfsight/group: {{ . }}
 {{- end }}
 {{- end }}
 
-{{- define "halfsight.labels" -}}
+{{- /* Without the chart's version: where it alone is another, no pod is restarted. */ -}}
+{{- define "halfsight.podLabels" -}}
 {{ include "halfsight.selector" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | replace "+" "_" | quote }}
+{{- end }}
+
+{{- define "halfsight.labels" -}}
+{{ include "halfsight.podLabels" . }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/part-of: halfsight
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- /* Takes root and target: the name of an image. */ -}}

@@ -19,9 +19,10 @@ The pod of a process. Takes
 {{- $more := default list .secrets -}}
 {{- $secretsOf := dict "root" $root "userSecret" $settings.kafkaUserSecret "withRedis" .withRedis "more" $more -}}
 {{- $secrets := include "halfsight.secrets" $secretsOf | fromYamlArray -}}
+{{- $selector := include "halfsight.selector" . | fromYaml -}}
 metadata:
   labels:
-    {{- include "halfsight.labels" . | nindent 4 }}
+    {{- include "halfsight.podLabels" . | nindent 4 }}
     {{- with $settings.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -34,6 +35,9 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
+  {{- with $settings.serviceAccountName }}
+  serviceAccountName: {{ . }}
+  {{- end }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   {{- with $root.Values.image.pullSecrets }}
@@ -158,8 +162,9 @@ spec:
   tolerations: {{- toYaml . | nindent 4 }}
   {{- end }}
   topologySpreadConstraints:
-    {{- if $settings.topologySpreadConstraints }}
-    {{- toYaml $settings.topologySpreadConstraints | nindent 4 }}
+    {{- range $settings.topologySpreadConstraints }}
+    {{- $own := dict "labelSelector" (dict "matchLabels" $selector) }}
+    {{- toYaml (list (hasKey . "labelSelector" | ternary . (merge $own .))) | nindent 4 }}
     {{- else }}
     {{- include "halfsight.spread" . | nindent 4 }}
     {{- end }}

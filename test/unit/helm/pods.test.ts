@@ -20,6 +20,7 @@ interface Container {
   readonly image: string;
   readonly args?: readonly string[];
   readonly env: readonly { readonly name: string; readonly value?: string }[];
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
   readonly securityContext: unknown;
   readonly resources: { readonly limits?: Readonly<Record<string, unknown>> };
   readonly startupProbe?: Probe;
@@ -36,6 +37,7 @@ interface Probe {
 
 interface PodSpec {
   readonly containers: readonly Container[];
+  readonly volumes: readonly { readonly name: string; readonly secret?: object }[];
   readonly securityContext: unknown;
   readonly automountServiceAccountToken: boolean;
   readonly terminationGracePeriodSeconds?: number;
@@ -86,7 +88,8 @@ describe('pods of the chart', () => {
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         });
-        expect(container.resources.limits?.memory).toBeDefined();
+        expect(container.resources.limits).toHaveProperty('memory');
+        expect(container.resources.limits).toHaveProperty('ephemeral-storage');
       }
     }
   });
@@ -118,6 +121,9 @@ describe('pods of the chart', () => {
         const needed = (LIMITS.engineOpenTimeoutMs + LIMITS.joinTimeoutMs) * SECONDS;
         const seconds = start.periodSeconds * start.failureThreshold;
         expect(seconds, object.metadata.name).toBeGreaterThanOrEqual(needed);
+        // Kubernetes calls a Deployment failed after ten minutes without one more, unless told.
+        const { progressDeadlineSeconds = 600 } = object.spec as Record<string, number>;
+        expect(progressDeadlineSeconds, object.metadata.name).toBeGreaterThan(seconds);
       }
     }
   });
@@ -133,6 +139,37 @@ describe('pods of the chart', () => {
       }
     }
     expect(ALL.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+  });
+
+  it('have every file that a variable names, from Secrets that exist', () => {
+    const named = new Set<string>();
+    for (const { pod } of pods) {
+      const secrets = pod.volumes.filter(({ secret }) => secret !== undefined);
+      for (const { name, env, volumeMounts } of pod.containers) {
+        for (const { name: variable, value } of env) {
+          if (!variable.endsWith('_FILE')) continue;
+          named.add(variable);
+          const mount = volumeMounts.find(({ mountPath }) => value?.startsWith(`${mountPath}/`));
+          const found = secrets.some((volume) => volume.name === mount?.name);
+          expect(found, `${variable} of ${name}`).toBe(true);
+        }
+      }
+    }
+    const files = Object.keys(VARIABLES).filter((variable) => variable.endsWith('_FILE'));
+    expect([...named].sort()).toEqual(files.sort());
+  });
+
+  it('can all speak to the schema registry, the Job that registers too', () => {
+    const wanted = ['SCHEMA_REGISTRY_TLS_CA_FILE', 'SCHEMA_REGISTRY_TOKEN_FILE'];
+    const templates = objects('everything').filter(
+      ({ spec }) => (spec as { template?: object } | undefined)?.template !== undefined,
+    );
+    expect(templates.map(({ metadata }) => metadata.name)).toContain('halfsight-topics');
+    for (const { metadata, spec } of templates) {
+      const [container] = (spec as { template: { spec: PodSpec } }).template.spec.containers;
+      const names = container?.env.map(({ name }) => name);
+      expect(names, metadata.name).toEqual(expect.arrayContaining(wanted));
+    }
   });
 
   it('run images that the Dockerfile makes', () => {

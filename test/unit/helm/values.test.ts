@@ -68,6 +68,7 @@ const REFUSED_BY_SCHEMA: readonly (readonly [path: string, value: unknown, says:
       "kafka.sasl.existingSecret'",
   ],
   ['redis.password', 'secret', 'make a Secret and name it in redis.existingSecret'],
+  ['schemaRegistry.token', 'secret', 'make a Secret and name it in schemaRegistry.tokenSecret'],
   ['wall.token', 'secret', 'make a Secret and name it in wall.tokenSecret'],
   ['control.token', 'secret', 'make a Secret and name it in control.tokenSecret'],
   ['wall.replicas', 2, 'There is one wall: what it remembers is its own'],
@@ -129,6 +130,22 @@ const REFUSED_BY_CHECKS: readonly (readonly [given: Values, says: string])[] = [
   [at('jobs.enabled', true), 'jobs needs Redis: set redis.url=redis://host:6379'],
   [at('redis.url', 'redis://user:secret@redis:6379'), 'redis.url holds a password'],
   [at('redis.url', 'redis.example.com'), 'write redis://host:port'],
+  [
+    at('schemaRegistry.caSecret', 'registry-ca'),
+    'schemaRegistry names a Secret, but schemaRegistry.url is empty: write https://host:port',
+  ],
+  [
+    at('schemaRegistry', { url: 'https://registry', existingSecret: 'registry' }),
+    'schemaRegistry.url has no user: write https://user@host:port',
+  ],
+  [
+    at('schemaRegistry', { url: 'https://user@registry', tokenSecret: 'registry' }),
+    'schemaRegistry.tokenSecret is given, and so is a user or a password: keep one.',
+  ],
+  [
+    at('schemaRegistry', { url: 'http://registry', caSecret: 'registry-ca' }),
+    'schemaRegistry.caSecret is given, but schemaRegistry.url is without TLS: write https://.',
+  ],
   [
     at('agent', { enabled: true, replicas: 2, config: { cameras: [] } }),
     'agent.replicas is 2, but every agent would publish all of agent.config.cameras',
