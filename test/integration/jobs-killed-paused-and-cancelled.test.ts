@@ -85,7 +85,7 @@ it('one result of each chosen frame and head, whatever happens to workers and Re
   const expected = frames
     .filter(({ cameraId }) => CHOSEN.includes(cameraId))
     .flatMap((frame) => HEADS.map((task) => `${task} ${frameId(frame)}`));
-  const order = ['--heads', HEADS.join(), '--cameras', CHOSEN.join(), '--rate', '20'];
+  const order = ['--heads', HEADS.join(), '--cameras', CHOSEN.join(), '--rate', '12'];
   const added = await jobs(direct, 'add', 'backfill', '--id', 'night', ...order);
   expect(added).toEqual({ code: 0, output: 'night: added.\n' });
   const night = () => found.results.filter(({ task }) => task !== 'detection');
@@ -109,7 +109,8 @@ it('one result of each chosen frame and head, whatever happens to workers and Re
   expect(left).toBeLessThan(frames.length);
   await untilShare(0.2, second);
   await second.kill();
-  expect(night().length).toBeLessThan(expected.length * 0.5);
+  // Enough is left for all that the last worker goes through.
+  expect(night().length).toBeLessThan(expected.length * 0.7);
 
   const worker = start(place);
   await untilShare(0.4, worker);

@@ -24,7 +24,8 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
 export function followKeyboard(): void {
   addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (keysShown.peek()) return;
+    // What the signal says lags behind: the browser closes the dialog, and tells later.
+    if (document.querySelector('dialog[open]') !== null) return;
     if (isTyping(event.target)) {
       if (event.key === 'Escape') (event.target as HTMLElement).blur();
       return;
