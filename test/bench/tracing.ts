@@ -18,7 +18,7 @@ import { startOtlpDrain } from './tracing/otlp-drain.ts';
 
 /**
  * What it costs to look at the pipeline while it works:
- *   npm run bench -- tracing [--rounds 5] [--consumer | --agent] [--write]
+ *   npm run bench -- tracing [--rounds 5] [--consumer | --device | --agent] [--write]
  *
  *   off        no tracing, and nobody reads the metrics (they are counted all the same)
  *   off again  the same once more: what differs is what the machine does
@@ -29,7 +29,9 @@ import { startOtlpDrain } from './tracing/otlp-drain.ts';
  * All take turns in each round, each in a process of its own, on a real Kafka. The consumer has a
  * backlog and an engine that costs no processor time, the agent an encoder for nothing: so all that
  * is left is the work that spans and metrics are added to: with a model a frame takes ten times as
- * long and more. 1 % and metrics may take 1 % of the throughput each. What the main thread has to
+ * long and more. Such a consumer is as fast as the machine has time for it, which differs by more
+ * than what is looked for; so there is also one whose engine takes as long as a GPU might, which it
+ * keeps busy or not. 1 % and metrics may take 1 % of the throughput each. What the main thread has to
  * do for a traced frame follows from 100 %, and what that is at 1 %, more exactly than from 1 %
  * itself.
  */
@@ -45,7 +47,11 @@ const SCRAPE_INTERVAL_MS = 1_000;
 const PARTITIONS = 8;
 /** Each look costs what is looked at. */
 const LOOK_MS = 500;
-const FRAMES = 24_000;
+/** The engine sleeps so long for a frame. */
+const CONSUMERS = {
+  consumer: { msPerFrame: 0.05, frameCount: 24_000 },
+  device: { msPerFrame: 1, frameCount: 6_000 },
+} as const;
 /** Before it what runs is compiled; at the end batches are smaller. */
 const FROM = 0.5;
 const TO = 0.95;
@@ -60,13 +66,19 @@ interface Measured {
   readonly mainUs: number;
 }
 
-const { rounds, write, flags } = readArguments(5, ['consumer', 'agent']);
+const { rounds, write, flags } = readArguments(5, ['consumer', 'device', 'agent']);
 const bundle = await loadBundle(SHIPPED_BUNDLE);
 const pictures = await streetPictures(bundle, 8);
 const frames = await bundleFrames(bundle, pictures);
 const drain = await startOtlpDrain();
-const programs = { consumer: measureConsumer, agent: measureAgent } as const;
-const wanted = (['consumer', 'agent'] as const).filter((one) => flags.size === 0 || flags.has(one));
+const programs = {
+  consumer: (mode: Mode, prefix: string) => measureConsumer(CONSUMERS.consumer, mode, prefix),
+  device: (mode: Mode, prefix: string) => measureConsumer(CONSUMERS.device, mode, prefix),
+  agent: measureAgent,
+} as const;
+const wanted = (['consumer', 'device', 'agent'] as const).filter(
+  (one) => flags.size === 0 || flags.has(one),
+);
 const measured = new Map<string, Measured[]>();
 
 const stack = await startTestStack({ redis: false });
@@ -98,7 +110,8 @@ report(
     bench: 'tracing',
     rounds,
     about: [
-      `${FRAMES} frames wait for the consumer; the agent has ${AGENT.cameraCount} cameras at`,
+      `${CONSUMERS.consumer.frameCount} frames wait for the consumer; device: the same, whose engine`,
+      `takes ${CONSUMERS.device.msPerFrame} ms a frame; the agent has ${AGENT.cameraCount} cameras at`,
       `${AGENT.framesPerSecond} fps, and is not busy all the time.`,
     ],
     tables: [
@@ -129,7 +142,11 @@ function observedAs(mode: Mode): Observed {
   };
 }
 
-async function measureConsumer(mode: Mode, prefix: string): Promise<Measured> {
+async function measureConsumer(
+  { msPerFrame, frameCount }: (typeof CONSUMERS)[keyof typeof CONSUMERS],
+  mode: Mode,
+  prefix: string,
+): Promise<Measured> {
   const { brokers } = stack;
   const broker = openBroker(brokers);
   const topics = await createTopics(broker, prefix, PARTITIONS);
@@ -137,18 +154,18 @@ async function measureConsumer(mode: Mode, prefix: string): Promise<Measured> {
     topic: topics.frames.name,
     ...{ cameras: evenCameras(PARTITIONS, 2), frames, headers: headersFor(RATIOS[mode]) },
   });
-  await writer.write(FRAMES);
+  await writer.write(frameCount);
   const consumer = new StubConsumer({
     ...{ brokers, prefix, partitionCount: PARTITIONS, bundleDirectory: bundle.directory },
     batchFramesMax: LIMITS.batchFramesMax,
-    engine: { kind: 'sleep', msPerFrame: 0.05 },
+    engine: { kind: 'sleep', msPerFrame },
     observed: observedAs(mode),
   });
   try {
     const stopScraping = scrape(await consumer.metrics(), SCRAPE_INTERVAL_MS);
     await consumer.start();
-    const warm = await committed(consumer, FROM * FRAMES);
-    const end = await committed(consumer, FRAMES);
+    const warm = await committed(consumer, FROM * frameCount);
+    const end = await committed(consumer, frameCount);
     stopScraping();
     const work = end.committedMs.length - warm.committedMs.length;
     return {
