@@ -31,9 +31,9 @@ import { startOtlpDrain } from './tracing/otlp-drain.ts';
  * is left is the work that spans and metrics are added to: with a model a frame takes ten times as
  * long and more. Such a consumer is as fast as the machine has time for it, which differs by more
  * than what is looked for; so there is also one whose engine takes as long as a GPU might, which it
- * keeps busy or not. 1 % and metrics may take 1 % of the throughput each. What the main thread has to
- * do for a traced frame follows from 100 %, and what that is at 1 %, more exactly than from 1 %
- * itself.
+ * keeps busy or not. 1 % and metrics may take 1 % of the throughput each. What the main thread has
+ * to do for a traced frame follows from 100 %, and what that is at 1 %, more exactly than from
+ * 1 % itself.
  */
 const GOAL = 0.99;
 const MODES = ['off', 'off again', '1 %', '100 %', 'metrics'] as const;
@@ -110,9 +110,9 @@ report(
     bench: 'tracing',
     rounds,
     about: [
-      `${CONSUMERS.consumer.frameCount} frames wait for the consumer; device: the same, whose engine`,
-      `takes ${CONSUMERS.device.msPerFrame} ms a frame; the agent has ${AGENT.cameraCount} cameras at`,
-      `${AGENT.framesPerSecond} fps, and is not busy all the time.`,
+      `${CONSUMERS.consumer.frameCount} frames wait for the consumer; device: the same, whose`,
+      `engine takes ${CONSUMERS.device.msPerFrame} ms a frame. The agent has`,
+      `${AGENT.cameraCount} cameras at ${AGENT.framesPerSecond} fps: it is not busy all the time.`,
     ],
     tables: [
       markdownTable(
