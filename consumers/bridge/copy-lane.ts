@@ -1,6 +1,7 @@
 import { defined } from '#runtime/assert.ts';
 import type { IncomingRecord, OutgoingRecord, Transactor } from '#runtime/broker.ts';
-import { codeOf, describeError, HalfsightError } from '#runtime/errors.ts';
+import { describeError, HalfsightError } from '#runtime/errors.ts';
+import { FencedGrace } from '#runtime/fenced-grace.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { type Span, TRACEPARENT_HEADER, traceparentOf } from '#runtime/trace.ts';
 import { frameId } from '#schemas/frame.ts';
@@ -49,17 +50,23 @@ export class CopyLane {
   readonly #options: LaneOptions;
   readonly #logger: LaneOptions['logger'];
   readonly #dropped = new AbortController();
+  readonly #grace: FencedGrace;
   #transactor: Transactor | undefined;
   /** Undefined: to be acquired. */
   #position: number | undefined;
   /** Of which it is not known whether it was committed. */
   #pending: Chunk | undefined;
   #isCommitting = false;
-  #fencedCount = 0;
 
   constructor(options: LaneOptions) {
     this.#options = options;
     this.#logger = options.logger.with({ partition: options.partition });
+    const { signal } = this.#dropped;
+    this.#grace = new FencedGrace({
+      clock: options.clock,
+      signal,
+      isDropped: () => signal.aborted,
+    });
   }
 
   /**
@@ -202,13 +209,7 @@ export class CopyLane {
   /** Returns when another try may help; throws when it cannot. */
   async #consider(error: unknown): Promise<void> {
     this.#logger.warn('bridge-waits', { error: describeError(error) });
-    if (codeOf(error) === 'broker-fenced') {
-      // Who was frozen learns of a rebalance in this time, and is dropped. If not, an earlier
-      // owner's acquisition came late, and acquiring again is safe; fenced once more, the group
-      // does not know us, and only a fresh start gets us out.
-      await this.#options.clock.sleep(LIMITS.fencedGraceMs, this.#dropped.signal);
-      if (!this.#dropped.signal.aborted && ++this.#fencedCount > 1) throw error;
-    } else if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+    await this.#grace.consider(error);
   }
 
   async #close(): Promise<void> {

@@ -56,7 +56,6 @@ await runProcess(rootLogger, async ({ stopping, stop, logger }) => {
     const tracing = await startTracing('halfsight-bridge', environment);
     const broker = openKafka(kafka, { clock, logger });
     const failed = Promise.withResolvers<never>();
-    failed.promise.catch(() => undefined);
     bridge = openBridge({
       ...{ ...order, broker, topics, telemetry, framing, clock, logger, stopping },
       tracer: tracing.tracer,

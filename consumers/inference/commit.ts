@@ -1,7 +1,8 @@
 import { defined } from '#runtime/assert.ts';
 import type { OutgoingRecord, Transactor } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { codeOf, describeError, HalfsightError } from '#runtime/errors.ts';
+import { describeError } from '#runtime/errors.ts';
+import { FencedGrace } from '#runtime/fenced-grace.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import { FrameMemory } from './dedupe.ts';
@@ -127,17 +128,18 @@ class LaneServer {
   readonly #lane: Lane;
   readonly #options: CommitOptions;
   readonly #logger: Logger;
+  readonly #grace: FencedGrace;
   #transactor: Transactor | undefined;
   /** What the next transaction commits, and since when there is something. */
   #prefix = new SettledPrefix();
   #settledMs: number | undefined;
   #committedMs = Number.NEGATIVE_INFINITY;
-  #fencedCount = 0;
 
   constructor(lane: Lane, options: CommitOptions) {
     this.#lane = lane;
     this.#options = options;
     this.#logger = options.logger.with({ partition: lane.partition, generation: lane.generation });
+    this.#grace = new FencedGrace({ clock: options.clock, isDropped: () => lane.isDropped });
   }
 
   async run(): Promise<void> {
@@ -238,14 +240,6 @@ class LaneServer {
   async #consider(error: unknown): Promise<void> {
     this.#options.telemetry.count('transaction-failed');
     this.#logger.warn('transaction-failed', { error: describeError(error) });
-    if (codeOf(error) === 'broker-fenced') {
-      // A process that was frozen learns of a rebalance from its next heartbeats: then the lane is
-      // dropped in this time, and all is well. If it is not, either an acquisition of an earlier
-      // owner came late, or the broker gave our transaction up: acquiring again is safe, since the
-      // position is read after it. Fenced once more, we are a zombie that the group does not know,
-      // and only a fresh start gets us out.
-      await this.#options.clock.sleep(LIMITS.fencedGraceMs);
-      if (!this.#lane.isDropped && ++this.#fencedCount > 1) throw error;
-    } else if (!(error instanceof HalfsightError && error.canRetry)) throw error;
+    await this.#grace.consider(error);
   }
 }
