@@ -21,12 +21,24 @@ export function liveTransactions({ framesPerSecond, latencyMs, commitMs }: LaneL
   );
 }
 
-/** Likewise while a backlog is worked off: the lane is never empty. */
-export function backlogTransactions(framesPerSecond: number, commitMs: number): number {
-  return Math.min(
-    framesPerSecond,
-    Math.max(framesPerSecond / LIMITS.transactionRecordsMax, timedPerSecond(commitMs)),
-  );
+/** What a lane gets while a backlog is worked off, and what its consumer does for all lanes. */
+export interface BacklogLoad {
+  readonly framesPerSecond: number;
+  readonly consumerFramesPerSecond: number;
+  readonly commitMs: number;
+}
+
+/**
+ * Likewise while a backlog is worked off: the lane is never empty, and waits for the interval from
+ * the first frame that is settled. A slow consumer does one turn of the lane in that time, or what
+ * it can do of it; a fast one several.
+ */
+export function backlogTransactions(load: BacklogLoad): number {
+  const { framesPerSecond, consumerFramesPerSecond, commitMs } = load;
+  const inInterval = 1 + (consumerFramesPerSecond * LIMITS.transactionIntervalMs) / 1000;
+  const turnFrames = Math.min(LIMITS.laneTurnRecords, inInterval);
+  const frames = Math.max(turnFrames, framesPerSecond / timedPerSecond(commitMs));
+  return framesPerSecond / Math.min(frames, LIMITS.transactionRecordsMax);
 }
 
 function timedPerSecond(commitMs: number): number {

@@ -36,7 +36,7 @@ export const CHECK_CONSUMERS: readonly ConsumerCase[] = [
     camerasPerPartition: 8,
     heads: ['classification', 'segmentation'],
     engine: 'stub',
-    frames: 9_600,
+    frames: 28_800,
   },
 ];
 
@@ -160,7 +160,12 @@ function predictConsumer(one: ConsumerCase, constants: Constants) {
   let framesPerSecond = 1000;
   for (let turn = 0; ; turn++) {
     const perPartition = framesPerSecond / one.partitionCount;
-    const perFrame = backlogTransactions(perPartition, constants.consumer.commitMs) / perPartition;
+    const transactions = backlogTransactions({
+      framesPerSecond: perPartition,
+      consumerFramesPerSecond: framesPerSecond,
+      commitMs: constants.consumer.commitMs,
+    });
+    const perFrame = transactions / perPartition;
     const cost = consumerUs(constants, one.heads, perFrame);
     const beside = besideUs(constants, cost.mainUs);
     const decodeUs = isReal ? beside.decodeUs : 0;

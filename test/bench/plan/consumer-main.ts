@@ -42,6 +42,7 @@ serveParent(async (settings: PlanConsumerSettings) => {
   return {
     start: () => consumer.start(),
     warm: () => figuresAfter(settings.warmFrames),
+    full: () => figuresAfter(settings.fullFrames),
     done: () => figuresAfter(settings.frames),
     look: figures,
     drain: () => consumer.drain(),

@@ -11,8 +11,12 @@ export interface PlanConsumerSettings {
   readonly threads: number;
   /** Undefined: the real one, in a process of its own. */
   readonly engine: StubEngine | undefined;
-  /** Frames after which it is asked for the first figures, and for the last. */
+  /**
+   * Frames after which it is asked for the first figures, for those before some partitions have
+   * nothing left, and for the last.
+   */
   readonly warmFrames: number;
+  readonly fullFrames: number;
   readonly frames: number;
 }
 

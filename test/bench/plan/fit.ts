@@ -20,13 +20,13 @@ const CONSUMER = { partitionCount: 8, camerasPerPartition: 2, heads: TASKS };
 
 export const FIT_CONSUMERS = {
   real: { ...CONSUMER, name: '8 partitions, all heads', engine: 'real', frames: 480 },
-  stub: { ...CONSUMER, name: '8 partitions, all heads, stub', engine: 'stub', frames: 9_600 },
+  stub: { ...CONSUMER, name: '8 partitions, all heads, stub', engine: 'stub', frames: 28_800 },
   oneHead: {
     ...CONSUMER,
     name: '8 partitions, one head, stub',
     heads: ['detection'],
     engine: 'stub',
-    frames: 9_600,
+    frames: 28_800,
   },
 } as const satisfies Record<string, ConsumerCase>;
 

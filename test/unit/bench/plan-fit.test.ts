@@ -112,7 +112,13 @@ function consumerAs(one: ConsumerCase): ConsumerMeasured {
 
 function realTransactions({ partitionCount }: ConsumerCase, framesPerSecond: number): number {
   const perPartition = framesPerSecond / partitionCount;
-  return backlogTransactions(perPartition, CONSTANTS.consumer.commitMs) / perPartition;
+  const { commitMs } = CONSTANTS.consumer;
+  const load = {
+    framesPerSecond: perPartition,
+    consumerFramesPerSecond: framesPerSecond,
+    commitMs,
+  };
+  return backlogTransactions(load) / perPartition;
 }
 
 /** Busy for `mainShareMax` of its time, what an idle one does included. */
