@@ -16,12 +16,18 @@ const NOT_YET_THERE = new Set([
   'NOT_LEADER_FOR_PARTITION',
 ]);
 
+interface Connection {
+  readonly admin: Promise<KafkaJs.Admin>;
+  /** Calls that are under way on it. */
+  users: number;
+}
+
 /** What is asked of the cluster outside of producing and consuming. */
 export class KafkaTopics {
   readonly #createAdmin: () => KafkaJs.Admin;
   readonly #clock: Clock;
   readonly #partitionCounts = new Map<string, number>();
-  #admin: Promise<KafkaJs.Admin> | undefined;
+  #connection: Connection | undefined;
 
   constructor(createAdmin: () => KafkaJs.Admin, clock: Clock) {
     this.#createAdmin = createAdmin;
@@ -114,9 +120,9 @@ export class KafkaTopics {
   }
 
   async close(): Promise<void> {
-    const admin = this.#admin;
-    this.#admin = undefined;
-    await admin?.then((connected) => connected.disconnect()).catch(() => undefined);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined) await disconnect(connection);
   }
 
   /** Waits until every partition of new topics has a leader: so they can be written at once. */
@@ -172,16 +178,23 @@ export class KafkaTopics {
     return differences;
   }
 
-  /** Runs `action` on the shared admin connection; a failed one is replaced next time. */
+  /**
+   * Runs `action` on the shared admin connection. A failed one is replaced next time, and closed
+   * when nobody uses it any more: a broker that says "not yet" to one may be answering others.
+   */
   async #with<T>(doing: string, action: (admin: KafkaJs.Admin) => Promise<T>): Promise<T> {
-    this.#admin ??= this.#connect();
-    const connecting = this.#admin;
+    this.#connection ??= { admin: this.#connect(), users: 0 };
+    const connection = this.#connection;
+    connection.users++;
     try {
-      return await action(await connecting);
+      return await action(await connection.admin);
     } catch (error) {
       const failure = toHalfsightError(error, doing);
-      if (failure.canRetry && this.#admin === connecting) await this.close();
+      if (failure.canRetry && this.#connection === connection) this.#connection = undefined;
       throw failure;
+    } finally {
+      connection.users--;
+      if (this.#connection !== connection && connection.users === 0) await disconnect(connection);
     }
   }
 
@@ -190,6 +203,10 @@ export class KafkaTopics {
     await admin.connect();
     return admin;
   }
+}
+
+async function disconnect({ admin }: Connection): Promise<void> {
+  await admin.then((connected) => connected.disconnect()).catch(() => undefined);
 }
 
 function toTopicConfig(spec: TopicSpec): KafkaJs.ITopicConfig {

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { systemClock } from '#runtime/clock.ts';
+import type { KafkaJs } from '#runtime/kafka/kafkajs.ts';
+import { KafkaTopics } from '#runtime/kafka/topics.ts';
+
+/** Admins of kafkajs that answer `describeGroups` when told to, and a log of what was done. */
+function scripted() {
+  const log: string[] = [];
+  const answers: PromiseWithResolvers<{ groups: [] }>[] = [];
+  let count = 0;
+  const topics = new KafkaTopics(() => {
+    const name = `admin ${++count}`;
+    const act = async (what: string) => void log.push(`${name} ${what}`);
+    const describeGroups = () => {
+      const answer = Promise.withResolvers<{ groups: [] }>();
+      answers.push(answer);
+      return answer.promise;
+    };
+    const connected = () => act('connected');
+    const disconnect = () => act('disconnected');
+    return { connect: connected, disconnect, describeGroups } as unknown as KafkaJs.Admin;
+  }, systemClock);
+  return { topics, log, answers };
+}
+
+const NOT_YET = Object.assign(new Error('not yet'), {
+  ...{ type: 'COORDINATOR_LOAD_IN_PROGRESS', retriable: true },
+});
+
+it('a call that fails leaves the connection to the others until they are done', async () => {
+  const { topics, log, answers } = scripted();
+  const failing = topics.members('one');
+  const other = topics.members('two');
+  await systemClock.turn();
+  answers[0]?.reject(NOT_YET);
+  await expect(failing).rejects.toThrow('looking up the members of one');
+  const next = topics.members('three');
+  await systemClock.turn();
+  expect(log).toEqual(['admin 1 connected', 'admin 2 connected']);
+  answers[1]?.resolve({ groups: [] });
+  expect(await other).toEqual([]);
+  expect(log.at(-1)).toBe('admin 1 disconnected');
+  answers[2]?.resolve({ groups: [] });
+  expect(await next).toEqual([]);
+  await topics.close();
+  expect(log.at(-1)).toBe('admin 2 disconnected');
+  expect(log).toHaveLength(4);
+});
