@@ -32,6 +32,14 @@ export const FIGURES = {
     frameUs: 'as mainFrameUs, of all threads but the engine process',
     resultUs: 'as mainResultUs, of all threads but the engine process',
     transactionUs: 'as mainTransactionUs, of all threads but the engine process',
+    mainCpuEngineUs:
+      'of the main thread to hand a frame to an engine that takes few a second, and for all that ' +
+      'takes longer where so little happens (cold caches)',
+    cpuEngineUs: 'as mainCpuEngineUs, of all threads but the engine process',
+    mainGpuEngineUs:
+      'of the main thread to hand a frame to an engine that takes hundreds a second (measured ' +
+      'with a model that computes next to nothing)',
+    gpuEngineUs: 'as mainGpuEngineUs, of all threads but the engine process',
     mainIdleUs: 'of the main thread in a second without frames',
     idleUs: 'as mainIdleUs, of all threads but the engine process',
     mainShareMax: 'of its time that the main thread is busy where nothing else is the limit',

@@ -50,19 +50,43 @@ export function engineUs({ engine }: Pick<Constants, 'engine'>, heads: readonly 
   return engine.bodyUs + headsUs;
 }
 
+/** What a consumer does for a frame. */
+export interface FrameWork {
+  readonly heads: readonly Task[];
+  readonly transactionsPerFrame: number;
+  /** To which frames are handed: few a second to one on the CPU. Undefined: none is. */
+  readonly engine: 'cpu' | 'gpu' | undefined;
+}
+
 /** Processor time of a consumer without its engine, a frame. */
 export function consumerUs(
   { consumer }: Pick<Constants, 'consumer'>,
-  heads: readonly Task[],
-  transactionsPerFrame: number,
+  { heads, transactionsPerFrame, engine }: FrameWork,
 ): { readonly mainUs: number; readonly allUs: number } {
   const { mainFrameUs, mainResultUs, mainTransactionUs } = consumer;
   const { frameUs, resultUs, transactionUs } = consumer;
   const count = heads.length;
+  const handed = {
+    cpu: { mainUs: consumer.mainCpuEngineUs, allUs: consumer.cpuEngineUs },
+    gpu: { mainUs: consumer.mainGpuEngineUs, allUs: consumer.gpuEngineUs },
+    none: { mainUs: 0, allUs: 0 },
+  }[engine ?? 'none'];
   return {
-    mainUs: mainFrameUs + count * mainResultUs + transactionsPerFrame * mainTransactionUs,
-    allUs: frameUs + count * resultUs + transactionsPerFrame * transactionUs,
+    mainUs:
+      mainFrameUs + count * mainResultUs + transactionsPerFrame * mainTransactionUs + handed.mainUs,
+    allUs: frameUs + count * resultUs + transactionsPerFrame * transactionUs + handed.allUs,
   };
+}
+
+/** Of the fleet's consumers. */
+export function fleetConsumerUs(
+  fleet: Fleet,
+  constants: Pick<Constants, 'consumer'>,
+  transactionsPerFrame: number,
+): ReturnType<typeof consumerUs> {
+  const { heads, gpuFramesPerSecond } = fleet;
+  const engine = gpuFramesPerSecond === undefined ? 'cpu' : 'gpu';
+  return consumerUs(constants, { heads, transactionsPerFrame, engine });
 }
 
 /** Time of a frame in each part of a consumer that works beside the others. */
@@ -139,7 +163,7 @@ function siteOf(fleet: Fleet, constants: Constants, load: number, consumers: num
     latencyMs: latencyMs(fleet, constants),
     commitMs: constants.consumer.commitMs,
   });
-  const { mainUs } = consumerUs(constants, fleet.heads, transactions / partitionRate);
+  const { mainUs } = fleetConsumerUs(fleet, constants, transactions / partitionRate);
   const beside = besideUs(constants, mainUs);
   const consumersPerGpu = gpuShare(fleet, Math.max(beside.mainUs, beside.decodeUs));
   const us = consumersPerGpu * modelsUs(fleet, constants);
@@ -198,7 +222,7 @@ function describe(
   const { engine, consumer } = constants;
   const load = fleet.cameras * fleet.framesPerSecond;
   const transactionsPerSecond = sites * site.transactionsPerSecond;
-  const { allUs } = consumerUs(constants, fleet.heads, transactionsPerSecond / load);
+  const { allUs } = fleetConsumerUs(fleet, constants, transactionsPerSecond / load);
   const isCpu = fleet.gpuFramesPerSecond === undefined;
   const engineCores = (load * engineProcessorUs(fleet, constants)) / 1e6;
   const gpus = isCpu ? 0 : sites * Math.ceil(site.consumers / site.consumersPerGpu);
@@ -229,8 +253,8 @@ function describe(
 
 /** A camera is never split over consumers, so one must do all that a camera sends. */
 function checkOneCamera(fleet: Fleet, constants: Constants): void {
-  const { framesPerSecond, heads } = fleet;
-  const { mainUs } = consumerUs(constants, heads, 1);
+  const { framesPerSecond } = fleet;
+  const { mainUs } = fleetConsumerUs(fleet, constants, 1);
   const us = modelsUs(fleet, constants);
   const parts = { engineUs: us, ...besideUs(constants, mainUs) };
   const { framesPerSecond: most } = capacityOf(parts);

@@ -1,6 +1,6 @@
 import type { BrokerBound } from './brokers.ts';
 import { type Constants, SECTION_NAMES, type SectionName } from './constants.ts';
-import { consumerUs, engineUs, PARTITIONS_MAX } from './consumers.ts';
+import { engineUs, fleetConsumerUs, PARTITIONS_MAX } from './consumers.ts';
 import { RETENTION_HOURS } from './fleet.ts';
 import type { Plan } from './plan.ts';
 import { amount, bytesText, counted, figure, percent } from './units.ts';
@@ -33,7 +33,7 @@ function agentReason({ agents, fleet }: Plan, { agent }: Constants): string {
 function consumerReason({ consumers, fleet }: Plan, constants: Constants): string {
   const { capacity, transactionsPerSecond } = consumers;
   const perFrame = transactionsPerSecond / (fleet.cameras * fleet.framesPerSecond);
-  const { mainUs } = consumerUs(constants, fleet.heads, perFrame);
+  const { mainUs } = fleetConsumerUs(fleet, constants, perFrame);
   const engineMs =
     fleet.gpuFramesPerSecond === undefined
       ? engineUs(constants, fleet.heads) / 1000

@@ -21,23 +21,29 @@ export function liveTransactions({ framesPerSecond, latencyMs, commitMs }: LaneL
   );
 }
 
-/** What a lane gets while a backlog is worked off, and what its consumer does for all lanes. */
+/** Of one of several lanes that a consumer works off in turns, all alike. */
 export interface BacklogLoad {
   readonly framesPerSecond: number;
-  readonly consumerFramesPerSecond: number;
+  readonly laneCount: number;
+  readonly batchFramesMax: number;
   readonly commitMs: number;
 }
 
 /**
- * Likewise while a backlog is worked off: the lane is never empty, and waits for the interval from
- * the first frame that is settled. A slow consumer does one turn of the lane in that time, or what
- * it can do of it; a fast one several.
+ * Likewise while a backlog is worked off. What came of a turn of the lane is committed at its end,
+ * or with what came of others meanwhile, while the transaction before took its time. Where lanes
+ * are so few that the next turn has begun by then, the interval passes first.
  */
 export function backlogTransactions(load: BacklogLoad): number {
-  const { framesPerSecond, consumerFramesPerSecond, commitMs } = load;
-  const inInterval = 1 + (consumerFramesPerSecond * LIMITS.transactionIntervalMs) / 1000;
-  const turnFrames = Math.min(LIMITS.laneTurnRecords, inInterval);
-  const frames = Math.max(turnFrames, framesPerSecond / timedPerSecond(commitMs));
+  const { framesPerSecond, laneCount, batchFramesMax, commitMs } = load;
+  const { laneTurnRecords, parsedFramesMax, batchesInEngineMax, transactionIntervalMs } = LIMITS;
+  const inInterval = 1 + (laneCount * framesPerSecond * transactionIntervalMs) / 1000;
+  const ahead = parsedFramesMax + batchesInEngineMax * batchFramesMax;
+  const waitMs = laneCount * laneTurnRecords < ahead ? transactionIntervalMs : 0;
+  const frames = Math.max(
+    Math.min(laneTurnRecords, inInterval),
+    (framesPerSecond * (waitMs + commitMs)) / 1000,
+  );
   return framesPerSecond / Math.min(frames, LIMITS.transactionRecordsMax);
 }
 

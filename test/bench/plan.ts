@@ -10,6 +10,7 @@ import {
 import { loadBundle } from '#models/bundle.ts';
 import { assert, defined } from '#runtime/assert.ts';
 import { startTestStack, TEST_STACKS } from '#test/integration/start-stack.ts';
+import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 import { bundleFrames, streetPictures } from './instruments/bundle-frames.ts';
 import { SHIPPED_BUNDLE } from './instruments/frame-maker.ts';
 import { describeMachine } from './instruments/machine.ts';
@@ -41,8 +42,9 @@ import {
  *   npm run --silent bench -- plan --fit > FILE         measures the constants and prints them
  *
  * With `--threads N` engines compute on so many cores. Fitted: an agent with two loads and an
- * encoder that costs nothing, and with the real one; a consumer with all heads, and with a stub for
- * its engine, with all results and with one. Predicted: other numbers of cameras, frame rates,
+ * encoder that costs nothing, and with the real one; a consumer with all heads; with the model of
+ * tests, which is as fast as a GPU; and with a stub for its engine, with all results and with one, on
+ * few partitions and on many. Predicted: other numbers of cameras, frame rates,
  * partitions and heads, and the finest rate point. A prediction should come within a fifth.
  */
 const GOAL = 0.2;
@@ -67,6 +69,8 @@ const bundle = await loadBundle(SHIPPED_BUNDLE);
 const pictures = await streetPictures(bundle, PICTURES);
 const frames = await bundleFrames(bundle, pictures);
 const fine = await bundleFrames(bundle, pictures, 0);
+const tiny = await loadBundle(TINY_BUNDLE);
+const ofTests = await bundleFrames(tiny, await streetPictures(tiny, PICTURES));
 const pictureBytes = bundle.manifest.input.width * bundle.manifest.input.height * 3;
 
 const directory = join(TEST_STACKS, `plan-${process.pid}`);
@@ -107,6 +111,8 @@ async function fitRound(prefix: string): Promise<FitRound> {
   const consumers = {
     stub: await consumer('stub'),
     oneHead: await consumer('oneHead'),
+    many: await consumer('many'),
+    fast: await toldConsumer(FIT_CONSUMERS.fast, `${prefix}-consumer-fast`, ofTests),
     real: await consumer('real'),
   };
   return {

@@ -1,11 +1,17 @@
 import { agentLoad, agentMemoryMib } from '#infra/plan/agents.ts';
 import type { Constants } from '#infra/plan/constants.ts';
-import { besideUs, capacityOf, consumerUs, engineUs } from '#infra/plan/consumers.ts';
+import {
+  besideUs,
+  capacityOf,
+  consumerUs,
+  engineUs,
+  type FrameWork,
+} from '#infra/plan/consumers.ts';
 import { frameBytes, placesHit, resultBytes, transactionBytes } from '#infra/plan/traffic.ts';
 import { backlogTransactions } from '#infra/plan/transactions.ts';
 import { agentCase, sendsPerFrame } from './fit.ts';
 import { AGENT_PARTITIONS, type AgentCase, type AgentMeasured } from './measure-agent.ts';
-import type { ConsumerCase, ConsumerMeasured } from './measure-consumer.ts';
+import { batchFramesMax, type ConsumerCase, type ConsumerMeasured } from './measure-consumer.ts';
 
 /** Nothing of these was fitted: other numbers of cameras, rates, partitions, heads, rate points. */
 export const CHECK_AGENTS: readonly AgentCase[] = [
@@ -160,13 +166,14 @@ function predictConsumer(one: ConsumerCase, constants: Constants) {
   let framesPerSecond = 1000;
   for (let turn = 0; ; turn++) {
     const perPartition = framesPerSecond / one.partitionCount;
-    const transactions = backlogTransactions({
-      framesPerSecond: perPartition,
-      consumerFramesPerSecond: framesPerSecond,
-      commitMs: constants.consumer.commitMs,
-    });
-    const perFrame = transactions / perPartition;
-    const cost = consumerUs(constants, one.heads, perFrame);
+    const perFrame =
+      backlogTransactions({
+        framesPerSecond: perPartition,
+        laneCount: one.partitionCount,
+        batchFramesMax: batchFramesMax(one),
+        commitMs: constants.consumer.commitMs,
+      }) / perPartition;
+    const cost = consumerUs(constants, frameWork(one, perFrame));
     const beside = besideUs(constants, cost.mainUs);
     const decodeUs = isReal ? beside.decodeUs : 0;
     framesPerSecond = capacityOf({ engineUs: models, ...beside, decodeUs }).framesPerSecond;
@@ -175,6 +182,11 @@ function predictConsumer(one: ConsumerCase, constants: Constants) {
 }
 
 const TURNS = 20;
+
+export function frameWork(one: ConsumerCase, transactionsPerFrame: number): FrameWork {
+  const engine = ({ real: 'cpu', fast: 'gpu', stub: undefined } as const)[one.engine];
+  return { heads: one.heads, transactionsPerFrame, engine };
+}
 
 function checksOf(configuration: string) {
   return (figure: string, unit: string, predicted: number, measured: number): Check => ({

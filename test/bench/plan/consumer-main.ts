@@ -1,5 +1,4 @@
 import { loadBundle } from '#models/bundle.ts';
-import { LIMITS } from '#runtime/limits.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import type { Task } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
@@ -20,11 +19,8 @@ serveParent(async (settings: PlanConsumerSettings) => {
     topics: topicTable({ prefix, partitionCount }),
     bundle: await loadBundle(settings.bundleDirectory),
     framing: singleObjectFraming(),
-    ...{ heads, threads },
-    // A stub stands for a GPU, which has larger batches.
-    ...(engine === undefined
-      ? {}
-      : { spawnEngine: stubEngine(engine), batchFramesMax: LIMITS.batchFramesMax }),
+    ...{ heads, threads, batchFramesMax: settings.batchFramesMax },
+    ...(engine === undefined ? {} : { spawnEngine: stubEngine(engine) }),
   });
   const last = heads.at(-1) as Task;
   const figures = (): PlanConsumerFigures => ({

@@ -11,6 +11,7 @@ export interface PlanConsumerSettings {
   readonly threads: number;
   /** Undefined: the real one, in a process of its own. */
   readonly engine: StubEngine | undefined;
+  readonly batchFramesMax: number;
   /**
    * Frames after which it is asked for the first figures, for those before some partitions have
    * nothing left, and for the last.

@@ -28,6 +28,13 @@ export const FIT_CONSUMERS = {
     engine: 'stub',
     frames: 28_800,
   },
+  /** Fewer frames share a transaction. */
+  many: {
+    ...{ partitionCount: 32, camerasPerPartition: 1, heads: TASKS, engine: 'stub' },
+    name: '32 partitions, all heads, stub',
+    frames: 28_800,
+  },
+  fast: { ...CONSUMER, name: '8 partitions, fast engine', engine: 'fast', frames: 9_600 },
 } as const satisfies Record<string, ConsumerCase>;
 
 export const FIT_ACQUIRED = [8, 32] as const;
@@ -124,9 +131,12 @@ export function sendsPerFrame(framesPerSecond: number): number {
   return sendsPerSecond(framesPerSecond) / framesPerSecond;
 }
 
-/** Of runs that differ in results a frame and in frames a transaction, beyond an idle one. */
+/**
+ * Of runs that differ in results a frame and in frames a transaction, beyond an idle one; and what
+ * those with an engine in another process need more.
+ */
 function fitConsumer(consumers: FitRound['consumers']) {
-  const names = ['real', 'stub', 'oneHead'] as const;
+  const names = ['stub', 'oneHead', 'many'] as const;
   const rows = names.map((name) => [
     1,
     FIT_CONSUMERS[name].heads.length,
@@ -137,22 +147,39 @@ function fitConsumer(consumers: FitRound['consumers']) {
       rows,
       names.map((name) => value(consumers[name])),
     );
-  const [mainFrameUs = 0, mainResultUs = 0, mainTransactionUs = 0] = factorsOf(
-    ({ mainUs, mainIdleUs, framesPerSecond }) => mainUs - mainIdleUs / framesPerSecond,
-  );
-  const [frameUs = 0, resultUs = 0, transactionUs = 0] = factorsOf(
-    ({ allUs, allIdleUs, framesPerSecond }) => allUs - allIdleUs / framesPerSecond,
-  );
-  const { real, stub, oneHead } = consumers;
+  const [mainFrameUs = 0, mainResultUs = 0, mainTransactionUs = 0] = factorsOf(mainBusyUs);
+  const [frameUs = 0, resultUs = 0, transactionUs = 0] = factorsOf(allBusyUs);
+  const { real, fast, stub, oneHead, many } = consumers;
+  const handing = (one: ConsumerMeasured, allUs: number, factors: readonly number[]) => {
+    const [ofFrame = 0, ofResult = 0, ofTransaction = 0] = factors;
+    const rest = ofFrame + TASKS.length * ofResult + one.transactionsPerFrame * ofTransaction;
+    return Math.max(0, allUs - rest);
+  };
+  const ofMain = [mainFrameUs, mainResultUs, mainTransactionUs];
+  const ofAll = [frameUs, resultUs, transactionUs];
   return {
     ...{ mainFrameUs, mainResultUs, mainTransactionUs, frameUs, resultUs, transactionUs },
+    mainCpuEngineUs: handing(real, mainBusyUs(real), ofMain),
+    cpuEngineUs: handing(real, allBusyUs(real), ofAll),
+    mainGpuEngineUs: handing(fast, mainBusyUs(fast), ofMain),
+    gpuEngineUs: handing(fast, allBusyUs(fast), ofAll),
     mainIdleUs: real.mainIdleUs,
     idleUs: real.allIdleUs,
     // Whatever disturbs a run makes it less.
-    mainShareMax: Math.max(...[stub, oneHead].map(mainShare)),
+    mainShareMax: Math.max(...[stub, oneHead, many].map(mainShare)),
     commitMs: stub.commitMs,
     residentMib: real.residentMib,
   };
+}
+
+/** A frame, beyond what the main thread does without any. */
+function mainBusyUs({ mainUs, mainIdleUs, framesPerSecond }: ConsumerMeasured): number {
+  return mainUs - mainIdleUs / framesPerSecond;
+}
+
+/** Likewise of all threads but the engine process. */
+function allBusyUs({ allUs, allIdleUs, framesPerSecond }: ConsumerMeasured): number {
+  return allUs - allIdleUs / framesPerSecond;
 }
 
 function mainShare({ framesPerSecond, mainUs }: ConsumerMeasured): number {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '#runtime/clock.ts';
+import { LIMITS } from '#runtime/limits.ts';
 import type { Task } from '#schemas/result.ts';
 import { createTopics, openBroker } from '../instruments/bench-topics.ts';
 import type { BundleFrames } from '../instruments/bundle-frames.ts';
@@ -26,7 +27,8 @@ export interface ConsumerCase {
   readonly partitionCount: number;
   readonly camerasPerPartition: number;
   readonly heads: readonly Task[];
-  readonly engine: 'real' | 'stub';
+  /** `fast`: a real one with the model of tests. `stub`: frames are handed to no other process. */
+  readonly engine: 'real' | 'fast' | 'stub';
   readonly frames: number;
 }
 
@@ -90,7 +92,8 @@ export async function measureConsumer(
     bundleDirectory: frames.bundle.directory,
     partitionCount: one.partitionCount,
     heads: one.heads,
-    engine: one.engine === 'real' ? undefined : { kind: 'sleep', msPerFrame: 0 },
+    engine: one.engine === 'stub' ? { kind: 'sleep', msPerFrame: 0 } : undefined,
+    batchFramesMax: batchFramesMax(one),
     warmFrames: Math.round(WARM_SHARE * one.frames),
     fullFrames: Math.round(FULL_SHARE * one.frames),
     frames: one.frames,
@@ -130,6 +133,11 @@ export async function measureConsumer(
   } finally {
     await consumer.end();
   }
+}
+
+/** All but the real one stand for a GPU, which has larger batches. */
+export function batchFramesMax({ engine }: ConsumerCase): number {
+  return engine === 'real' ? LIMITS.batchFramesCpuMax : LIMITS.batchFramesMax;
 }
 
 function ratesOf(warm: PlanConsumerFigures, full: PlanConsumerFigures, heads: readonly Task[]) {

@@ -9,11 +9,16 @@ import {
   CHECK_CONSUMERS,
   checkAgent,
   checkConsumer,
+  frameWork,
 } from '#test/bench/plan/checks.ts';
 import { FIT_AGENTS, FIT_CONSUMERS, fitRounds, sendsPerFrame } from '#test/bench/plan/fit.ts';
 import { fitFromZero } from '#test/bench/plan/linear-fit.ts';
 import type { AgentCase, AgentMeasured } from '#test/bench/plan/measure-agent.ts';
-import type { ConsumerCase, ConsumerMeasured } from '#test/bench/plan/measure-consumer.ts';
+import {
+  batchFramesMax,
+  type ConsumerCase,
+  type ConsumerMeasured,
+} from '#test/bench/plan/measure-consumer.ts';
 import { CONSTANTS, FLEET } from '../infra/plan/sample.ts';
 
 describe('fitFromZero', () => {
@@ -73,13 +78,19 @@ function agentAs({ cameraCount, framesPerSecond, encoder }: AgentCase): AgentMea
   };
 }
 
+/** That share a transaction, by the number of partitions. */
+const STUB_FRAMES: Readonly<Record<number, number>> = { 8: 100, 32: 20 };
+
 function consumerAs(one: ConsumerCase): ConsumerMeasured {
   const { heads, engine: kind, camerasPerPartition } = one;
   const { engine, consumer, broker } = CONSTANTS;
   const models = engineUs(CONSTANTS, heads);
   // A stub goes as fast as the main thread, which costs what the frames of a transaction share.
-  const transactionsPerFrame = kind === 'real' ? realTransactions(one, 1e6 / models) : 0.01;
-  const cost = consumerUs(CONSTANTS, heads, transactionsPerFrame);
+  const transactionsPerFrame =
+    kind === 'real'
+      ? realTransactions(one, 1e6 / models)
+      : 1 / (STUB_FRAMES[one.partitionCount] ?? 100);
+  const cost = consumerUs(CONSTANTS, frameWork(one, transactionsPerFrame));
   const framesPerSecond = kind === 'real' ? 1e6 / models : stubRate(cost.mainUs);
   const of = (value: (head: (typeof TASKS)[number]) => number) =>
     Object.fromEntries(heads.map((head) => [head, value(head)]));
@@ -110,15 +121,15 @@ function consumerAs(one: ConsumerCase): ConsumerMeasured {
   };
 }
 
-function realTransactions({ partitionCount }: ConsumerCase, framesPerSecond: number): number {
-  const perPartition = framesPerSecond / partitionCount;
-  const { commitMs } = CONSTANTS.consumer;
-  const load = {
+function realTransactions(one: ConsumerCase, framesPerSecond: number): number {
+  const perPartition = framesPerSecond / one.partitionCount;
+  const transactions = backlogTransactions({
     framesPerSecond: perPartition,
-    consumerFramesPerSecond: framesPerSecond,
-    commitMs,
-  };
-  return backlogTransactions(load) / perPartition;
+    laneCount: one.partitionCount,
+    batchFramesMax: batchFramesMax(one),
+    commitMs: CONSTANTS.consumer.commitMs,
+  });
+  return transactions / perPartition;
 }
 
 /** Busy for `mainShareMax` of its time, what an idle one does included. */
@@ -138,6 +149,8 @@ describe('a machine that is as the model says', () => {
       real: consumerAs(FIT_CONSUMERS.real),
       stub: consumerAs(FIT_CONSUMERS.stub),
       oneHead: consumerAs(FIT_CONSUMERS.oneHead),
+      many: consumerAs(FIT_CONSUMERS.many),
+      fast: consumerAs(FIT_CONSUMERS.fast),
     },
     acquiredMs: [8, 32].map((partitions) => 50 + partitions * CONSTANTS.consumer.acquireMs),
   };

@@ -22,6 +22,7 @@ export const CONSTANTS: Constants = parseConstants(
     consumer: {
       ...{ mainFrameUs: 200, mainResultUs: 50, mainTransactionUs: 500 },
       ...{ frameUs: 300, resultUs: 60, transactionUs: 600, commitMs: 20, acquireMs: 10 },
+      ...{ mainCpuEngineUs: 900, cpuEngineUs: 1_000, mainGpuEngineUs: 150, gpuEngineUs: 200 },
       ...{ mainIdleUs: 4_000, idleUs: 5_000, mainShareMax: 0.8, acquireFirstMs: 50 },
       residentMib: 200,
     },

@@ -49,13 +49,14 @@ describe('segmentBytes', () => {
 
 /** 250 ms from one transaction to the next, its own time included. */
 const LANE = { latencyMs: 50, commitMs: 50 };
-/** Of a consumer that has eight such partitions at once. */
-const SHARED = { consumerFramesPerSecond: 16_000, commitMs: 50 };
+/** Few, so that none is ever empty, and many. */
+const FEW_LANES = { laneCount: 4, batchFramesMax: 2, commitMs: 50 };
+const MANY_LANES = { laneCount: 64, batchFramesMax: 2, commitMs: 50 };
 
 describe('transactions of a partition', () => {
   it.each([0.1, 1, 5, 20, 100, 1_000, 10_000])('at %d frames/s', (framesPerSecond) => {
     const live = liveTransactions({ framesPerSecond, ...LANE });
-    const backlog = backlogTransactions({ ...SHARED, framesPerSecond });
+    const backlog = backlogTransactions({ ...FEW_LANES, framesPerSecond });
     expect(live).toBeLessThanOrEqual(framesPerSecond);
     expect(backlog).toBeLessThanOrEqual(live);
     expect(backlog).toBeGreaterThanOrEqual(framesPerSecond / 100);
@@ -64,13 +65,17 @@ describe('transactions of a partition', () => {
   it('a rare frame is committed at once, and many share a transaction each interval', () => {
     expect(liveTransactions({ framesPerSecond: 1, ...LANE })).toBe(1);
     expect(liveTransactions({ framesPerSecond: 400, ...LANE })).toBeCloseTo(4, 1);
-    expect(backlogTransactions({ ...SHARED, framesPerSecond: 400 })).toBe(4);
-    expect(backlogTransactions({ ...SHARED, framesPerSecond: 2_000 })).toBe(20);
+    expect(backlogTransactions({ ...FEW_LANES, framesPerSecond: 400 })).toBe(4);
+    expect(backlogTransactions({ ...FEW_LANES, framesPerSecond: 2_000 })).toBe(20);
   });
 
   it('a turn of a lane shares one while a backlog is worked off, or what is done in time', () => {
-    const slow = { framesPerSecond: 2, commitMs: 50 };
-    expect(backlogTransactions({ ...slow, consumerFramesPerSecond: 32 })).toBe(2 / 4);
-    expect(backlogTransactions({ ...slow, consumerFramesPerSecond: 5 })).toBe(2 / 2);
+    expect(backlogTransactions({ ...FEW_LANES, framesPerSecond: 8 })).toBe(8 / 4);
+    expect(backlogTransactions({ ...FEW_LANES, framesPerSecond: 1.25 })).toBe(1.25 / 2);
+    expect(backlogTransactions({ ...MANY_LANES, framesPerSecond: 8 })).toBe(8 / 4);
+  });
+
+  it('of many lanes one is done with its turn before the next: only the transaction itself lasts', () => {
+    expect(backlogTransactions({ ...MANY_LANES, framesPerSecond: 400 })).toBe(400 / 20);
   });
 });
