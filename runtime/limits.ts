@@ -510,6 +510,11 @@ export const LIMITS = {
   /** How often a connection looks for answers that are overdue. */
   requestTimeoutCheckMs: 1_000,
   connectionTimeoutMs: 3_000,
+  /**
+   * Of a process that takes over partitions. Kafka lets 50 wait to be accepted (its
+   * `socket.listen.backlog.size`); what comes beyond is tried again by TCP after a second.
+   */
+  connectionsAtOnceMax: 32,
   schemaRegistryTimeoutMs: 5_000,
   /** Ours are of some kilobytes. */
   schemaRegistryAnswerBytesMax: 1024 * 1024,

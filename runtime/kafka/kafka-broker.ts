@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { defined } from '../assert.ts';
 import type {
   Broker,
@@ -65,10 +66,12 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
     return producer;
   };
 
+  const connectInTurn = pLimit(LIMITS.connectionsAtOnceMax);
   const openTransactor = async (options: TransactorOptions): Promise<Transactor> => {
     const transactor = new KafkaTransactor(options, {
       createClient: (transactionalId) =>
         createClient((kafka) => createTransactional(kafka, transactionalId)),
+      connectInTurn,
       partitionCount,
       committedPosition: async ({ groupId, topic, partition }) => {
         const committed = await topics.committed(groupId, topic);

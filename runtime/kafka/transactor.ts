@@ -23,6 +23,8 @@ export interface CommittedPosition {
 
 export interface TransactorDependencies {
   readonly createClient: (transactionalId: string) => TransactionClient;
+  /** Every transactor has connections of its own; so many at once that no broker refuses one. */
+  readonly connectInTurn: (connect: () => Promise<void>) => Promise<void>;
   readonly partitionCount: (topic: string) => Promise<number>;
   readonly committedPosition: (options: TransactorOptions) => Promise<CommittedPosition>;
   readonly clock: Clock;
@@ -66,13 +68,13 @@ export class KafkaTransactor implements Transactor {
   }
 
   async acquire(): Promise<number | undefined> {
-    const { createClient, committedPosition } = this.#dependencies;
+    const { createClient, connectInTurn, committedPosition } = this.#dependencies;
     this.#checkOpen();
     await this.#discard();
     const client = createClient(this.#id);
     this.#client = client;
     try {
-      await client.connect();
+      await connectInTurn(() => client.connect());
       // kafkajs sends InitProducerId, which fences everyone before us, with the first transaction.
       const transaction = await this.#insist(() => client.transaction());
       await transaction.abort();

@@ -43,9 +43,9 @@ import {
  *
  * With `--threads N` engines compute on so many cores. Fitted: an agent with two loads and an
  * encoder that costs nothing, and with the real one; a consumer with all heads; with the model of
- * tests, which is as fast as a GPU; and with a stub for its engine, with all results and with one, on
- * few partitions and on many. Predicted: other numbers of cameras, frame rates,
- * partitions and heads, and the finest rate point. A prediction should come within a fifth.
+ * tests, which is as fast as a GPU; and with a stub for its engine, with all results and with one,
+ * on few partitions and on many. Predicted: other numbers of cameras, frame rates, partitions and
+ * heads, and the finest rate point. A prediction should come within a fifth.
  */
 const GOAL = 0.2;
 const PICTURES = 16;

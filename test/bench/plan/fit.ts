@@ -37,7 +37,7 @@ export const FIT_CONSUMERS = {
   fast: { ...CONSUMER, name: '8 partitions, fast engine', engine: 'fast', frames: 9_600 },
 } as const satisfies Record<string, ConsumerCase>;
 
-export const FIT_ACQUIRED = [8, 32] as const;
+export const FIT_ACQUIRED = [16, 128] as const;
 
 export interface FitRound {
   readonly agents: Readonly<Record<keyof typeof FIT_AGENTS, AgentMeasured>>;

@@ -11,7 +11,13 @@ import {
   checkConsumer,
   frameWork,
 } from '#test/bench/plan/checks.ts';
-import { FIT_AGENTS, FIT_CONSUMERS, fitRounds, sendsPerFrame } from '#test/bench/plan/fit.ts';
+import {
+  FIT_ACQUIRED,
+  FIT_AGENTS,
+  FIT_CONSUMERS,
+  fitRounds,
+  sendsPerFrame,
+} from '#test/bench/plan/fit.ts';
 import { fitFromZero } from '#test/bench/plan/linear-fit.ts';
 import type { AgentCase, AgentMeasured } from '#test/bench/plan/measure-agent.ts';
 import {
@@ -152,7 +158,7 @@ describe('a machine that is as the model says', () => {
       many: consumerAs(FIT_CONSUMERS.many),
       fast: consumerAs(FIT_CONSUMERS.fast),
     },
-    acquiredMs: [8, 32].map((partitions) => 50 + partitions * CONSTANTS.consumer.acquireMs),
+    acquiredMs: FIT_ACQUIRED.map((partitions) => 50 + partitions * CONSTANTS.consumer.acquireMs),
   };
 
   it('is fitted to its own constants, whichever round is noisy', () => {

@@ -75,7 +75,7 @@ describe('transactions of a partition', () => {
     expect(backlogTransactions({ ...MANY_LANES, framesPerSecond: 8 })).toBe(8 / 4);
   });
 
-  it('of many lanes one is done with its turn before the next: only the transaction itself lasts', () => {
+  it('of many lanes one has no turn meanwhile: only the transaction itself lasts', () => {
     expect(backlogTransactions({ ...MANY_LANES, framesPerSecond: 400 })).toBe(400 / 20);
   });
 });

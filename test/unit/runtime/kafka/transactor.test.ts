@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '#runtime/clock.ts';
 import { KafkaTransactor, type TransactionHandle } from '#runtime/kafka/transactor.ts';
@@ -5,7 +6,7 @@ import { KafkaTransactor, type TransactionHandle } from '#runtime/kafka/transact
 const error = (type: string) => Object.assign(new Error(type), { type });
 
 /** A kafkajs transactional producer; `fail` says which calls throw, each once. */
-function scripted(fail: Partial<Record<string, Error[]>> = {}) {
+function scripted(fail: Partial<Record<string, Error[]>> = {}, connectInTurn = pLimit(1)) {
   const log: string[] = [];
   const act = async (name: string) => {
     log.push(name);
@@ -40,6 +41,7 @@ function scripted(fail: Partial<Record<string, Error[]>> = {}) {
           return transaction;
         },
       }),
+      connectInTurn,
       partitionCount: async () => 4,
       committedPosition: async () => {
         await act('position');
@@ -55,6 +57,19 @@ function scripted(fail: Partial<Record<string, Error[]>> = {}) {
 const result = { topic: 'out', key: 'gate', value: Buffer.from('x'), headers: {} };
 
 describe('KafkaTransactor', () => {
+  it('connects when it is its turn', async () => {
+    const inTurn = pLimit(1);
+    const before = Promise.withResolvers<void>();
+    const done = inTurn(() => before.promise);
+    const { transactor, log } = scripted({}, inTurn);
+    const acquired = transactor.acquire();
+    await systemClock.turn();
+    expect(log).toEqual([]);
+    before.resolve();
+    await done;
+    expect(await acquired).toBe(7);
+  });
+
   it('fences before it reads the position', async () => {
     const { transactor, log } = scripted();
     expect(await transactor.acquire()).toBe(7);
