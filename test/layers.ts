@@ -141,7 +141,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'infra/fleet/',
     mayImport: [
-      ...['infra/fleet/', 'infra/number-options.ts', 'producers/fleet/', 'runtime/', 'schemas/'],
+      ...['infra/fleet/', 'producers/fleet/', 'runtime/', 'schemas/'],
       ...['producers/camera/source-address.ts', 'producers/camera/sources/redact.ts'],
       ...['consumers/subscriber/text-table.ts', 'consumers/subscriber/print.ts'],
       'consumers/subscriber/result-text.ts',
@@ -161,7 +161,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'infra/jobs/',
     mayImport: [
-      ...['infra/jobs/', 'infra/number-options.ts', 'consumers/jobs/', 'runtime/', 'schemas/'],
+      ...['infra/jobs/', 'consumers/jobs/', 'runtime/', 'schemas/'],
       ...['print', 'result-text', 'text-table'].map((name) => `consumers/subscriber/${name}.ts`),
     ],
   },

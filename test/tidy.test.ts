@@ -45,6 +45,12 @@ const BANS: readonly Ban[] = [
     canary: 'const jitter = Math.random();',
   },
   {
+    pattern: /\bparseArgs\b/,
+    allowedIn: /^(runtime\/command-line\.ts|test\/)/,
+    instead: 'a CommandLine (runtime/command-line.ts)',
+    canary: 'const { values } = parseArgs({ options });',
+  },
+  {
     pattern: /from 'kafkajs|require\('kafkajs|import\('kafkajs/,
     allowedIn: /^(runtime\/kafka\/kafkajs\.ts|test\/)/,
     instead: 'the Broker port; only runtime/kafka/kafkajs.ts loads the cured client',

@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
 import { chooseFormat, type FrameFormat } from '#consumers/export/format.ts';
 import { FRAME_FORMATS } from '#consumers/export/frame-formats.ts';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
 import type { Task } from '#schemas/result.ts';
 
 const WIDTH = Math.max(...FRAME_FORMATS.map(({ name }) => name.length));
@@ -26,6 +25,7 @@ As many as there are partitions share the work; none need be told of another. Wh
 counted, with the reason. consumers/bridge/README.md says what the formats hold, and what not.
 `;
 
+const line = new CommandLine('See npx halfsight bridge --help.');
 /** Kafka's own rule (org.apache.kafka.common.internals.Topic). */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 export const STANDARD_OUTPUT = '-';
@@ -43,38 +43,16 @@ export function readBridgeArguments(
   args: readonly string[],
   ownTopics: readonly string[],
 ): BridgeArguments | 'help' {
-  const values = parse(args);
+  const options = { format: TEXT, topic: TEXT, to: TEXT, from: TEXT, help: FLAG };
+  const values = line.readOptions(args, options);
   if (values.help) return 'help';
-  const needed = (name: 'format' | 'topic' | 'to') => {
-    const value = values[name];
-    if (value === undefined) throw wrong(`--${name} is missing.`);
-    return value;
-  };
-  const { format, task } = chooseFormat(FRAME_FORMATS, needed('format'), needed('topic'));
-  const to = needed('to');
-  if (to !== STANDARD_OUTPUT && !TOPIC_NAME.test(to)) throw wrong(`"${to}" can be no topic.`);
-  if (ownTopics.includes(to)) throw wrong(`${to} is a topic of Halfsight, for its own records.`);
-  const { from = 'latest' } = values;
-  if (from !== 'earliest' && from !== 'latest') {
-    throw wrong(`--from must be earliest or latest, but is "${from}".`);
-  }
+  const formatName = line.needed('--format', values.format);
+  const taskName = line.needed('--topic', values.topic);
+  const { format, task } = chooseFormat(FRAME_FORMATS, formatName, taskName);
+  const to = line.needed('--to', values.to);
+  if (to !== STANDARD_OUTPUT && !TOPIC_NAME.test(to)) throw line.wrong(`"${to}" can be no topic.`);
+  if (ownTopics.includes(to))
+    throw line.wrong(`${to} is a topic of Halfsight, for its own records.`);
+  const from = line.oneOf('--from', values.from, ['earliest', 'latest']) ?? 'latest';
   return { format, task, to, from };
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const options = {
-    ...{ format: text, topic: text, to: text, from: text },
-    help: { type: 'boolean' },
-  } as const;
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
-}
-
-function wrong(message: string): HalfsightError {
-  const advice = 'See npx halfsight bridge --help.';
-  return new HalfsightError('usage-invalid', message, { advice });
 }

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG } from '#runtime/command-line.ts';
 
 export const WALL_USAGE = `\
 Usage: npx halfsight wall
@@ -25,15 +24,9 @@ OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json
 Everything goes over plain HTTP: elsewhere than on this machine put it behind a proxy with TLS.
 `;
 
+const line = new CommandLine('See npx halfsight wall --help.');
+
 /** Without arguments it serves. Throws `usage-invalid`. */
 export function readWallArguments(args: readonly string[]): 'serve' | 'help' {
-  try {
-    const { values } = parseArgs({ args: [...args], options: { help: { type: 'boolean' } } });
-    return values.help === true ? 'help' : 'serve';
-  } catch (cause) {
-    throw new HalfsightError('usage-invalid', `${(cause as Error).message}.`, {
-      advice: 'See npx halfsight wall --help.',
-      cause,
-    });
-  }
+  return line.readOptions(args, { help: FLAG }).help ? 'help' : 'serve';
 }

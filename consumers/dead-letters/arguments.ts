@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT, writtenTimeMs } from '#runtime/command-line.ts';
 import type { LetterFilter, LetterPosition } from './letter-book.ts';
 
 export const DEAD_LETTERS_USAGE = `\
@@ -34,6 +33,8 @@ Filters, of which all must hold:
   --help
 `;
 
+const line = new CommandLine('See npm run dead-letters -- --help.');
+const VERBS = ['list', 'show', 'redrive', 'discard'] as const;
 const LIST_LIMIT = 100;
 const NOTE_LENGTH_MAX = 1000;
 
@@ -65,8 +66,6 @@ export interface SettleCommand {
 
 export type DeadLettersCommand = ListCommand | ShowCommand | SettleCommand;
 
-const TEXT = { type: 'string' } as const;
-const FLAG = { type: 'boolean' } as const;
 const FILTERS = { camera: TEXT, reason: TEXT, since: TEXT, until: TEXT, topic: TEXT, limit: TEXT };
 const SETTLING = { ...FILTERS, note: TEXT, 'dry-run': FLAG, yes: FLAG };
 
@@ -76,43 +75,33 @@ export function readDeadLettersArguments(
   folder: string,
   nowUs: number,
 ): DeadLettersCommand | 'help' {
-  const [command, ...rest] = args;
-  if (command === '--help' || rest.includes('--help')) return 'help';
+  const [first, ...rest] = args;
+  if (first === '--help' || rest.includes('--help')) return 'help';
+  if (first === undefined) throw line.wrong('say what to do: list, show, redrive or discard.');
+  const command = line.verb(first, VERBS);
   switch (command) {
     case 'list':
       return readList(rest, nowUs);
     case 'show':
       return readShow(rest, folder);
-    case 'redrive':
-    case 'discard':
-      return readSettle(command, rest, nowUs);
-    case undefined:
-      throw wrong('say what to do: list, show, redrive or discard.');
     default:
-      throw wrong(`there is no command "${command}".`);
+      return readSettle(command, rest, nowUs);
   }
 }
 
 function readList(args: readonly string[], nowUs: number): ListCommand {
-  const { values, positionals } = parsed(() =>
-    parseArgs({ args: [...args], options: { ...FILTERS, json: FLAG }, allowPositionals: true }),
-  );
-  if (positionals.length > 0) throw wrong(`list takes no "${positionals[0]}".`);
-  const limit = values.limit === undefined ? LIST_LIMIT : count('--limit', values.limit);
+  const { values, positionals } = line.read(args, { ...FILTERS, json: FLAG });
+  line.noWord('list', positionals);
+  const limit = line.count('--limit', values.limit) ?? LIST_LIMIT;
   return { command: 'list', filter: filterOf(values, nowUs), limit, json: values.json === true };
 }
 
 function readShow(args: readonly string[], folder: string): ShowCommand {
-  const options = { json: FLAG, out: TEXT };
-  const { values, positionals } = parsed(() =>
-    parseArgs({ args: [...args], options, allowPositionals: true }),
-  );
-  const [letter, ...more] = positionals;
-  if (letter === undefined || more.length > 0) throw wrong('show takes one letter.');
+  const { values, positionals } = line.read(args, { json: FLAG, out: TEXT });
   const { json, out } = values;
   return {
     command: 'show',
-    position: position(letter),
+    position: position(line.oneWord('show', positionals, 'one letter')),
     json: json === true,
     outFile: out === undefined ? undefined : resolve(folder, out),
   };
@@ -123,32 +112,22 @@ function readSettle(
   args: readonly string[],
   nowUs: number,
 ): SettleCommand {
-  const { values, positionals } = parsed(() =>
-    parseArgs({ args: [...args], options: SETTLING, allowPositionals: true }),
-  );
+  const { values, positionals } = line.read(args, SETTLING);
   const { note = '', yes = false, 'dry-run': dryRun = false, ...filters } = values;
   if (positionals.length > 0 && Object.keys(filters).length > 0) {
-    throw wrong('name letters or give filters, not both.');
+    throw line.wrong('name letters or give filters, not both.');
   }
   if (positionals.length === 0 && !yes && !dryRun) {
-    throw wrong(`${command} without letters takes all that the filters name: add --yes.`);
+    throw line.wrong(`${command} without letters takes all that the filters name: add --yes.`);
   }
-  if (note.length > NOTE_LENGTH_MAX) throw wrong(`--note is longer than ${NOTE_LENGTH_MAX}.`);
+  if (note.length > NOTE_LENGTH_MAX) throw line.wrong(`--note is longer than ${NOTE_LENGTH_MAX}.`);
   return {
     command,
     positions: positionals.map(position),
     filter: filterOf(filters, nowUs),
-    limit: filters.limit === undefined ? Number.POSITIVE_INFINITY : count('--limit', filters.limit),
+    limit: line.count('--limit', filters.limit) ?? Number.POSITIVE_INFINITY,
     ...{ note, dryRun, yes },
   };
-}
-
-function parsed<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
 }
 
 interface FilterValues {
@@ -171,7 +150,8 @@ function filterOf({ camera, reason, since, until, topic }: FilterValues, nowUs: 
 
 function position(text: string): LetterPosition {
   const match = /^(\d{1,9}):(\d{1,15})$/.exec(text);
-  if (match === null) throw wrong(`"${text}" is no letter: PARTITION:OFFSET, as list shows it.`);
+  if (match === null)
+    throw line.wrong(`"${text}" is no letter: PARTITION:OFFSET, as list shows it.`);
   return { partition: Number(match[1]), offset: Number(match[2]) };
 }
 
@@ -181,18 +161,9 @@ const UNIT_S: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_4
 function timeUs(name: string, text: string, nowUs: number): number {
   const [, amount, unit = ''] = /^(\d{1,9}(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
   if (amount !== undefined) return nowUs - Number(amount) * (UNIT_S[unit] ?? 0) * 1e6;
-  const timeMs = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(timeMs)) return timeMs * 1000;
-  throw wrong(`${name} must be a time (2026-11-28T20:00:00Z) or an age (15m), but is "${text}".`);
-}
-
-function count(name: string, text: string): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 1) return number;
-  throw wrong(`${name} must be a whole number from 1, but is "${text}".`);
-}
-
-function wrong(message: string): HalfsightError {
-  const advice = 'See npm run dead-letters -- --help.';
-  return new HalfsightError('usage-invalid', message, { advice });
+  const timeMs = writtenTimeMs(text);
+  if (timeMs !== undefined) return timeMs * 1000;
+  throw line.wrong(
+    `${name} must be a time (2026-11-28T20:00:00Z) or an age (15m), but is "${text}".`,
+  );
 }

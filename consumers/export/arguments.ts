@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
 import { TASKS } from '#schemas/result.ts';
 import { FORMATS } from './formats.ts';
 import { checkOrder, type ExportOrder } from './order.ts';
@@ -27,6 +26,8 @@ ${FORMATS.map(({ name, summary }) => `    ${name.padEnd(WIDTH)}  ${summary}`).jo
 What is left out is counted, with the reason. consumers/export/README.md describes columns and keys.
 `;
 
+const line = new CommandLine('See npx halfsight export --help.');
+
 export interface ExportArguments {
   readonly order: ExportOrder;
   readonly json: boolean;
@@ -37,47 +38,19 @@ export function readExportArguments(
   args: readonly string[],
   folder: string,
 ): ExportArguments | 'help' {
-  const values = parse(args);
+  const values = line.readOptions(args, {
+    ...{ format: TEXT, topic: TEXT, output: TEXT, since: TEXT, until: TEXT },
+    ...{ cameras: TEXT, backfill: TEXT, json: FLAG, help: FLAG },
+  });
   if (values.help) return 'help';
-  const { since, until, cameras, backfill } = values;
-  const needed = (name: 'format' | 'topic' | 'output') => {
-    const value = values[name];
-    if (value === undefined) throw wrong(`--${name} is missing.`);
-    return value;
-  };
   const order = checkOrder({
-    format: needed('format'),
-    topic: needed('topic'),
-    output: resolve(folder, needed('output')),
-    backfill,
-    cameras: cameras?.split(',').map((part) => part.trim()),
-    sinceMs: since === undefined ? undefined : timeMs('--since', since),
-    untilMs: until === undefined ? undefined : timeMs('--until', until),
+    format: line.needed('--format', values.format),
+    topic: line.needed('--topic', values.topic),
+    output: resolve(folder, line.needed('--output', values.output)),
+    backfill: values.backfill,
+    cameras: values.cameras?.split(',').map((part) => part.trim()),
+    sinceMs: line.timeMs('--since', values.since),
+    untilMs: line.timeMs('--until', values.until),
   });
   return { order, json: values.json ?? false };
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  const options = {
-    ...{ format: text, topic: text, output: text, since: text, until: text },
-    ...{ cameras: text, backfill: text, json: flag, help: flag },
-  };
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
-}
-
-function timeMs(name: string, text: string): number {
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return time;
-  throw wrong(`${name} must be a time such as 2026-11-28T20:00:00Z, but is "${text}".`);
-}
-
-function wrong(message: string): HalfsightError {
-  const advice = 'See npx halfsight export --help.';
-  return new HalfsightError('usage-invalid', message, { advice });
 }

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
 import type { Order } from './order.ts';
 
 export const BACKFILL_USAGE = `\
@@ -28,6 +27,8 @@ on. Workers started with the same ID share the work.
 Exits with 0 when all is done.
 `;
 
+const line = new CommandLine('See npm run backfill -- --help.');
+
 export interface BackfillArguments {
   readonly order: Order;
   readonly bundle: string | undefined;
@@ -36,16 +37,20 @@ export interface BackfillArguments {
 
 /** Throws `usage-invalid`. */
 export function readBackfillArguments(args: readonly string[]): BackfillArguments | 'help' {
-  const { id, bundle, heads, cameras, since, until, rate, json, help } = parse(args);
+  const { id, bundle, heads, cameras, since, until, rate, json, help } = line.readOptions(args, {
+    ...{ id: TEXT, bundle: TEXT, heads: TEXT, cameras: TEXT, since: TEXT, until: TEXT },
+    ...{ rate: TEXT, json: FLAG, help: FLAG },
+  });
   if (help) return 'help';
-  if (id === undefined) throw wrong('--id is missing: it names this backfill.');
+  if (id === undefined) throw line.wrong('--id is missing: it names this backfill.');
   return {
     order: {
       id,
       heads: heads === undefined ? undefined : list(heads),
       cameras: cameras === undefined ? undefined : list(cameras),
-      sinceMs: since === undefined ? undefined : timeMs('--since', since),
-      untilMs: until === undefined ? undefined : timeMs('--until', until),
+      // No age, such as 12h: after a restart it would be another time.
+      sinceMs: line.timeMs('--since', since),
+      untilMs: line.timeMs('--until', until),
       framesPerSecondMax: rate === undefined ? undefined : rateOf(rate),
     },
     bundle,
@@ -53,40 +58,13 @@ export function readBackfillArguments(args: readonly string[]): BackfillArgument
   };
 }
 
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  const options = {
-    ...{ id: text, bundle: text, heads: text, cameras: text, since: text, until: text },
-    ...{ rate: text, json: flag, help: flag },
-  };
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
-}
-
 function list(text: string): string[] {
   const parts = text.split(',').map((part) => part.trim());
   return parts.filter((part) => part !== '');
 }
 
-/** No age, such as 12h: after a restart it would be another time. */
-function timeMs(name: string, text: string): number {
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return time;
-  throw wrong(`${name} must be a time such as 2026-11-28T20:00:00Z, but is "${text}".`);
-}
-
 function rateOf(text: string): number {
   const rate = Number(text);
   if (rate > 0 && Number.isFinite(rate)) return rate;
-  throw wrong(`--rate must be a number above 0, but is "${text}".`);
-}
-
-function wrong(message: string): HalfsightError {
-  return new HalfsightError('usage-invalid', message, {
-    advice: 'See npm run backfill -- --help.',
-  });
+  throw line.wrong(`--rate must be a number above 0, but is "${text}".`);
 }

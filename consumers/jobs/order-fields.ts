@@ -1,3 +1,4 @@
+import { writtenTimeMs } from '#runtime/command-line.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import type { Field, Fields, JobKind, OrderOf } from './kind.ts';
 
@@ -23,7 +24,11 @@ const TYPES: Readonly<Record<Field['type'], FieldType>> = {
     parse: (typed) => typed.split(',').map((part) => part.trim()),
   },
   // No age, such as 12h: after a restart it would be another time.
-  time: { must: 'be a time such as 2026-11-28T20:00:00Z', read: timeOf, parse: (typed) => typed },
+  time: {
+    must: 'be a time such as 2026-11-28T20:00:00Z',
+    read: (value) => writtenTimeMs(String(value)),
+    parse: (typed) => typed,
+  },
   number: {
     must: 'be a number above 0',
     read: (value) => (Number.isFinite(value) && Number(value) > 0 ? value : undefined),
@@ -103,11 +108,6 @@ function readField(
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function timeOf(value: unknown): number | undefined {
-  const time = /^\d{4}-\d\d-\d\d/.test(String(value)) ? Date.parse(String(value)) : Number.NaN;
-  return Number.isNaN(time) ? undefined : time;
 }
 
 function wrong({ name }: Pick<JobKind, 'name'>, message: string): HalfsightError {

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { systemClock } from '#runtime/clock.ts';
 import { commandLogger, runCommand } from '#runtime/command.ts';
+import { CommandLine, FLAG } from '#runtime/command-line.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { brokerSettings, type Environment, readEnvironment } from '#runtime/settings.ts';
@@ -27,13 +27,10 @@ which heads must answer each frame; default: those of which there is any result.
 does not add up, or Kafka did not answer; 2: the arguments or the environment are wrong.
 `;
 
-interface Arguments {
-  readonly json: boolean;
-  readonly help: boolean;
-}
+const line = new CommandLine('See npx halfsight balance --help.');
 
 await runCommand(async (args, stopping) => {
-  const { json, help } = readArguments(args);
+  const { json, help } = line.readOptions(args, { json: FLAG, help: FLAG });
   if (help) {
     await print(USAGE);
     return true;
@@ -42,16 +39,6 @@ await runCommand(async (args, stopping) => {
   await print(json ? `${JSON.stringify(report)}\n` : renderBalance(report));
   return report.balanced;
 });
-
-function readArguments(args: readonly string[]): Arguments {
-  const flag = { type: 'boolean', default: false } as const;
-  try {
-    return parseArgs({ args: [...args], options: { json: flag, help: flag } }).values;
-  } catch (error) {
-    const advice = 'See npx halfsight balance --help.';
-    throw new HalfsightError('usage-invalid', `${(error as Error).message}.`, { advice });
-  }
-}
 
 async function balance(stopping: AbortSignal): Promise<BalanceReport> {
   const environment = readEnvironment();

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT, TEXTS } from '#runtime/command-line.ts';
 import { frameId, isCameraId } from '#schemas/frame.ts';
 import { type Result, TASKS, type Task } from '#schemas/result.ts';
 import { ageText, itemise } from './result-text.ts';
@@ -16,6 +15,10 @@ Shows the results of a task as they come. TASK is ${TASKS.join(', ')}.
   --help
 `;
 
+const line = new CommandLine(
+  `Tasks are: ${TASKS.join(', ')}. For example: npm run follow -- detection`,
+);
+
 export interface FollowArguments {
   readonly task: Task;
   /** Undefined: all. */
@@ -29,54 +32,31 @@ export interface FollowArguments {
 
 /** Throws `usage-invalid`. */
 export function readFollowArguments(args: readonly string[]): FollowArguments | 'help' {
-  const { values, positionals } = parse(args);
+  const options = { camera: TEXTS, json: FLAG, backfill: FLAG, from: TEXT, duration: TEXT };
+  const { values, positionals } = line.read(args, { ...options, help: FLAG });
   if (values.help) return 'help';
   const [name, ...others] = positionals;
-  if (name === undefined) throw wrong('no task is named.');
+  if (name === undefined) throw line.wrong('no task is named.');
   const task = TASKS.find((known) => known === name);
-  if (task === undefined) throw wrong(`there is no task "${name}".`);
-  if (others.length > 0) throw wrong(`one task at a time, so "${others.join(' ')}" is too much.`);
-  for (const camera of values.camera ?? []) {
-    if (!isCameraId(camera)) throw wrong(`"${camera}" can be no camera's id.`);
+  if (task === undefined) throw line.wrong(`there is no task "${name}".`);
+  if (others.length > 0) {
+    throw line.wrong(`one task at a time, so "${others.join(' ')}" is too much.`);
   }
-  const { from = 'latest' } = values;
-  if (from !== 'earliest' && from !== 'latest') {
-    throw wrong(`--from must be earliest or latest, but is "${from}".`);
+  for (const camera of values.camera ?? []) {
+    if (!isCameraId(camera)) throw line.wrong(`"${camera}" can be no camera's id.`);
   }
   const seconds = values.duration === undefined ? undefined : Number(values.duration);
   if (seconds !== undefined && !(seconds > 0 && seconds <= 86_400 * 20)) {
-    throw wrong(`--duration must be a number of seconds, but is "${values.duration}".`);
+    throw line.wrong(`--duration must be a number of seconds, but is "${values.duration}".`);
   }
   return {
     task,
     cameras: values.camera,
     json: values.json ?? false,
     backfill: values.backfill ?? false,
-    from,
+    from: line.oneOf('--from', values.from, ['earliest', 'latest']) ?? 'latest',
     durationMs: seconds === undefined ? undefined : seconds * 1000,
   };
-}
-
-function parse(args: readonly string[]) {
-  const options = {
-    camera: { type: 'string', multiple: true },
-    json: { type: 'boolean' },
-    backfill: { type: 'boolean' },
-    from: { type: 'string' },
-    duration: { type: 'string' },
-    help: { type: 'boolean' },
-  } as const;
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
-}
-
-function wrong(message: string): HalfsightError {
-  return new HalfsightError('usage-invalid', message, {
-    advice: `Tasks are: ${TASKS.join(', ')}. For example: npm run follow -- detection`,
-  });
 }
 
 /**

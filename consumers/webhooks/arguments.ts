@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG } from '#runtime/command-line.ts';
 
 export const WEBHOOKS_USAGE = `\
 Usage: npx halfsight webhooks COMMAND [options]
@@ -18,6 +17,8 @@ is meant. A parked hook keeps its place: its events wait in Redis, and as long a
 its results.
 `;
 
+const line = new CommandLine('See npx halfsight webhooks --help.');
+
 export type WebhooksCommand =
   | { readonly verb: 'help' }
   | { readonly verb: 'list'; readonly json: boolean }
@@ -25,31 +26,14 @@ export type WebhooksCommand =
 
 /** Throws `usage-invalid`. */
 export function readWebhooksArguments(args: readonly string[]): WebhooksCommand {
-  const { values, positionals } = parse(args);
-  const [verb, name, ...more] = positionals;
-  if (values.help || verb === undefined) return { verb: 'help' };
-  if (verb !== 'list' && verb !== 'test' && verb !== 'resume') {
-    throw wrong(`there is no command "${verb}": there are list, test, resume.`);
-  }
+  const { values, positionals } = line.read(args, { json: FLAG, help: FLAG });
+  const [first, ...rest] = positionals;
+  if (values.help || first === undefined) return { verb: 'help' };
+  const verb = line.verb(first, ['list', 'test', 'resume']);
   if (verb === 'list') {
-    if (name !== undefined) throw wrong(`list takes no "${name}".`);
+    line.noWord(verb, rest);
     return { verb, json: values.json ?? false };
   }
-  if (values.json) throw wrong(`${verb} takes no --json.`);
-  if (name === undefined || more.length > 0) throw wrong(`${verb} takes the name of one hook.`);
-  return { verb, name };
-}
-
-function parse(args: readonly string[]) {
-  const options = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
-}
-
-function wrong(message: string): HalfsightError {
-  const advice = 'See npx halfsight webhooks --help.';
-  return new HalfsightError('usage-invalid', message, { advice });
+  if (values.json) throw line.wrong(`${verb} takes no --json.`);
+  return { verb, name: line.oneWord(verb, rest, 'the name of one hook') };
 }

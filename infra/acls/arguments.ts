@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXTS } from '#runtime/command-line.ts';
 import { ROLES, type Role } from './roles.ts';
 
 export const USAGE = `\
@@ -41,6 +40,8 @@ With mutual TLS the user is the certificate's subject (CN=camera,O=site) unless 
 (ssl.principal.mapping.rules).
 `;
 
+const line = new CommandLine('See npm run acls -- --help.');
+
 export interface AclArguments {
   readonly users: readonly { readonly role: Role; readonly user: string }[];
   readonly subscriberGroups: readonly string[];
@@ -50,19 +51,25 @@ export interface AclArguments {
   readonly help: boolean;
 }
 
+/** Throws `usage-invalid`. */
 export function readArguments(args: readonly string[]): AclArguments {
-  const values = parse(args);
+  const values = line.readOptions(args, {
+    ...{ camera: TEXTS, inference: TEXTS, jobs: TEXTS, subscriber: TEXTS },
+    ...{ webhooks: TEXTS, bridge: TEXTS, wall: TEXTS, operator: TEXTS },
+    ...{ group: TEXTS, to: TEXTS },
+    ...{ revoke: FLAG, 'dry-run': FLAG, help: FLAG },
+  });
   const users = ROLES.flatMap((role) => (values[role] ?? []).map((user) => ({ role, user })));
   const { group = [], to = [], help = false } = values;
-  if (!help && users.length === 0) throw usage('no user is named.');
-  if (users.some(({ user }) => user.trim() === '')) throw usage('a user has no name.');
+  if (!help && users.length === 0) throw line.wrong('no user is named.');
+  if (users.some(({ user }) => user.trim() === '')) throw line.wrong('a user has no name.');
   // An empty prefix would be every group, those of the inference consumers among them.
-  if (group.some((prefix) => prefix.trim() === '')) throw usage('--group is empty.');
+  if (group.some((prefix) => prefix.trim() === '')) throw line.wrong('--group is empty.');
   if (group.length > 0 && values.subscriber === undefined) {
-    throw usage('--group is for --subscriber only.');
+    throw line.wrong('--group is for --subscriber only.');
   }
-  if (to.some((topic) => topic.trim() === '')) throw usage('--to is empty.');
-  if (to.length > 0 && values.bridge === undefined) throw usage('--to is for --bridge only.');
+  if (to.some((topic) => topic.trim() === '')) throw line.wrong('--to is empty.');
+  if (to.length > 0 && values.bridge === undefined) throw line.wrong('--to is for --bridge only.');
   return {
     users,
     subscriberGroups: group,
@@ -71,26 +78,4 @@ export function readArguments(args: readonly string[]): AclArguments {
     dryRun: values['dry-run'] ?? false,
     help,
   };
-}
-
-function parse(args: readonly string[]) {
-  const many = { type: 'string', multiple: true } as const;
-  const flag = { type: 'boolean' } as const;
-  const options = {
-    ...{ camera: many, inference: many, jobs: many, subscriber: many },
-    ...{ webhooks: many, bridge: many, wall: many, operator: many },
-    ...{ group: many, to: many },
-    ...{ revoke: flag, 'dry-run': flag, help: flag },
-  };
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw usage((error as Error).message);
-  }
-}
-
-function usage(problem: string): HalfsightError {
-  return new HalfsightError('usage-invalid', problem, {
-    advice: 'See npm run acls -- --help',
-  });
 }

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG } from '#runtime/command-line.ts';
 import { LIMITS } from '#runtime/limits.ts';
 
 const RATE = `${LIMITS.controlRequestsMax} requests in ${LIMITS.controlRateWindowMs / 1000} s`;
@@ -26,18 +25,11 @@ Everything goes over plain HTTP: elsewhere than on this machine put it behind a 
 whose clients then count as one.
 `;
 
+const line = new CommandLine('See npx halfsight control --help.');
+
 export type ControlCommand = 'openapi' | 'help';
 
 /** Without arguments it serves. Throws `usage-invalid`. */
 export function readControlArguments(args: readonly string[]): ControlCommand {
-  try {
-    const flag = { type: 'boolean' } as const;
-    const { values } = parseArgs({ args: [...args], options: { openapi: flag, help: flag } });
-    return values.help === true ? 'help' : 'openapi';
-  } catch (cause) {
-    throw new HalfsightError('usage-invalid', `${(cause as Error).message}.`, {
-      advice: 'See npx halfsight control --help.',
-      cause,
-    });
-  }
+  return line.readOptions(args, { openapi: FLAG, help: FLAG }).help ? 'help' : 'openapi';
 }

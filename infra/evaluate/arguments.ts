@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { OptionValues } from './option-values.ts';
+import { CommandLine, FLAG, TEXT, TEXTS } from '#runtime/command-line.ts';
+import { OptionPaths } from './option-paths.ts';
 import { isPixelCodec, PIXEL_CODEC_NAMES, type PixelCodecName } from './pixel-codecs.ts';
 
 export const EVALUATE_USAGE = `Usage: npm run evaluate -- --bundle FOLDER --data FOLDER [options]
@@ -23,6 +23,8 @@ detection accuracy, for each rate point; beside it pixel codecs in front of an u
   --help
 `;
 
+const line = new CommandLine('See npm run evaluate -- --help.');
+
 export interface EvaluateArguments {
   /** All paths are absolute. */
   readonly bundleDirectories: readonly string[];
@@ -41,55 +43,37 @@ export function readEvaluateArguments(
   args: readonly string[],
   folder: string,
 ): EvaluateArguments | 'help' {
-  const read = new OptionValues('evaluate', folder);
-  const values = parse(args, read);
+  const values = line.readOptions(args, {
+    ...{ bundle: TEXTS, data: TEXT, detector: TEXT, classifier: TEXT, segmenter: TEXT },
+    ...{ baselines: TEXT, decoded: TEXTS, out: TEXT, limit: TEXT, help: FLAG },
+  });
   if (values.help) return 'help';
-  const { bundle: bundles = [], decoded = [], limit } = values;
-  if (bundles.length === 0) throw read.wrong('--bundle is missing.');
+  const { bundle, decoded = [] } = values;
+  const paths = new OptionPaths(line, folder);
   const file = (name: string, value: string | undefined) =>
-    value === undefined ? undefined : read.file(name, value);
+    value === undefined ? undefined : paths.file(name, value);
   return {
-    bundleDirectories: bundles.map((bundle) => read.folder('--bundle', bundle)),
-    dataDirectory: read.folder('--data', values.data),
+    bundleDirectories: line
+      .needed('--bundle', bundle)
+      .map((path) => paths.folder('--bundle', path)),
+    dataDirectory: paths.folder('--data', values.data),
     detectorFile: file('--detector', values.detector),
     classifierFile: file('--classifier', values.classifier),
     segmenterFile: file('--segmenter', values.segmenter),
-    baselines: readBaselines(values.baselines, read),
-    decodedDirectories: decoded.map((each) => read.folder('--decoded', each)),
-    outDirectory: read.folder('--out', values.out ?? '.halfsight/evaluate'),
-    pictureCountMax: limit === undefined ? undefined : read.count('--limit', limit),
+    baselines: readBaselines(values.baselines),
+    decodedDirectories: decoded.map((path) => paths.folder('--decoded', path)),
+    outDirectory: paths.folder('--out', values.out ?? '.halfsight/evaluate'),
+    pictureCountMax: line.count('--limit', values.limit),
   };
 }
 
-function parse(args: readonly string[], read: OptionValues) {
-  const text = { type: 'string' } as const;
-  const texts = { type: 'string', multiple: true } as const;
-  const options = {
-    bundle: texts,
-    data: text,
-    detector: text,
-    classifier: text,
-    segmenter: text,
-    baselines: text,
-    decoded: texts,
-    out: text,
-    limit: text,
-    help: { type: 'boolean' },
-  } as const;
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw read.wrong(`${(error as Error).message}.`);
-  }
-}
-
-function readBaselines(text: string | undefined, read: OptionValues): readonly PixelCodecName[] {
+function readBaselines(text: string | undefined): readonly PixelCodecName[] {
   if (text === undefined) return PIXEL_CODEC_NAMES;
   if (text === 'none') return [];
   const names = new Set(text.split(',').map((name) => name.trim()));
   return [...names].map((name) => {
     if (isPixelCodec(name)) return name;
     const known = PIXEL_CODEC_NAMES.join(', ');
-    throw read.wrong(`--baselines: "${name}" is not known; there are ${known}, and none.`);
+    throw line.wrong(`--baselines: "${name}" is not known; there are ${known}, and none.`);
   });
 }

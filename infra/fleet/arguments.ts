@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import {
   checkCamera,
   PREVIEW_RANGES,
@@ -6,10 +5,9 @@ import {
   type WantedCamera,
   type WantedPreview,
 } from '#producers/fleet/wanted-camera.ts';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT, TEXTS } from '#runtime/command-line.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { HEAD_NAME } from '#schemas/frame.ts';
-import { type NumberOptions, numberOptions } from '../number-options.ts';
 import { FRAMES_PER_SECOND_DEFAULT, problemOfSource } from './camera-rules.ts';
 import {
   changedRate,
@@ -56,61 +54,56 @@ export type CamerasCommand =
     }
   | { readonly verb: 'drain'; readonly ids: readonly string[]; readonly timeoutMs: number };
 
-const TEXT = { type: 'string' } as const;
-const FLAG = { type: 'boolean' } as const;
 const SETTINGS = {
   ...{ source: TEXT, fps: TEXT, 'rate-point': TEXT, ...RATE_OPTIONS, heads: TEXT },
-  ...{ 'trace-ratio': TEXT, preview: TEXT },
-  label: { type: 'string', multiple: true },
+  ...{ 'trace-ratio': TEXT, preview: TEXT, label: TEXTS },
 } as const;
 
 /** Throws `usage-invalid`. */
 export function readCamerasArguments(args: readonly string[]): CamerasCommand {
   const [name, ...rest] = args;
   if (name === '--help' || name === undefined) return { verb: 'help', text: CAMERAS_USAGE };
-  const verb = VERBS.find((known) => known === name) as Verb | undefined;
-  if (verb === undefined) {
-    throw wrong(`there is no command "${name}": there are ${VERBS.join(', ')}.`);
-  }
+  const verb = new CommandLine('See npx halfsight cameras --help.').verb(name, VERBS);
   if (rest.includes('--help')) return { verb: 'help', text: VERB_USAGE[verb] };
-  return READERS[verb](rest);
+  return READERS[verb](rest, new CommandLine(`See npx halfsight cameras ${verb} --help.`));
 }
 
-const READERS: Readonly<Record<Verb, (args: readonly string[]) => CamerasCommand>> = {
+type Reader = (args: readonly string[], line: CommandLine) => CamerasCommand;
+
+const READERS: Readonly<Record<Verb, Reader>> = {
   add: readAdd,
   set: readSet,
-  list: (args) => {
-    const { values, positionals } = parsed('list', args, { json: FLAG });
-    if (positionals.length > 0) throw wrong(`list takes no "${positionals[0]}".`, 'list');
+  list: (args, line) => {
+    const { values, positionals } = line.read(args, { json: FLAG });
+    line.noWord('list', positionals);
     return { verb: 'list', json: values.json === true };
   },
-  show: (args) => {
-    const { values, positionals } = parsed('show', args, { json: FLAG });
-    return { verb: 'show', id: onlyId('show', positionals), json: values.json === true };
+  show: (args, line) => {
+    const { values, positionals } = line.read(args, { json: FLAG });
+    const id = line.oneWord('show', positionals, 'the id of one camera');
+    return { verb: 'show', id, json: values.json === true };
   },
-  remove: (args) => readMany('remove', args),
-  enable: (args) => readMany('enable', args),
-  disable: (args) => readMany('disable', args),
-  drain: (args) => {
-    const { values, positionals } = parsed('drain', args, { timeout: TEXT });
-    const seconds = numbersOf('drain').number('--timeout', values.timeout, 1, 3_600);
+  remove: (args, line) => readMany('remove', args, line),
+  enable: (args, line) => readMany('enable', args, line),
+  disable: (args, line) => readMany('disable', args, line),
+  drain: (args, line) => {
+    const { values, positionals } = line.read(args, { timeout: TEXT });
+    const seconds = line.number('--timeout', values.timeout, 1, 3_600);
     const timeoutMs = seconds === undefined ? LIMITS.fleetDrainTimeoutMs : seconds * 1000;
-    return { verb: 'drain', ids: someIds('drain', positionals), timeoutMs };
+    return { verb: 'drain', ids: someIds('drain', positionals, line), timeoutMs };
   },
 };
 
-function readAdd(args: readonly string[]): CamerasCommand {
+function readAdd(args: readonly string[], line: CommandLine): CamerasCommand {
   const options = { ...SETTINGS, disabled: FLAG, json: FLAG };
-  const { values, positionals } = parsed('add', args, options);
-  const id = onlyId('add', positionals);
-  const changes = changesOf('add', values);
-  const { source, framesPerSecond, ratePoint, rate, heads, traceSampleRatio, labels } = changes;
-  const { preview } = changes;
-  if (source === undefined) throw wrong('--source is missing.', 'add');
+  const { values, positionals } = line.read(args, options);
+  const id = line.oneWord('add', positionals, 'the id of one camera');
+  const changes = changesOf(values, line);
+  const { framesPerSecond, ratePoint, rate, heads, traceSampleRatio, preview, labels } = changes;
   const ownRate = changedRate(undefined, rate);
   const camera = {
     id,
-    source,
+    source: line.needed('--source', changes.source),
     framesPerSecond: framesPerSecond ?? FRAMES_PER_SECOND_DEFAULT,
     ...(ratePoint === undefined || ratePoint === 'default' ? {} : { ratePoint }),
     ...(ownRate === undefined ? {} : { rate: ownRate }),
@@ -124,23 +117,27 @@ function readAdd(args: readonly string[]): CamerasCommand {
   return { verb: 'add', camera, json: values.json === true };
 }
 
-function readSet(args: readonly string[]): CamerasCommand {
+function readSet(args: readonly string[], line: CommandLine): CamerasCommand {
   const options = { ...SETTINGS, version: TEXT, json: FLAG };
-  const { values, positionals } = parsed('set', args, options);
-  const id = onlyId('set', positionals);
-  const changes = changesOf('set', values);
+  const { values, positionals } = line.read(args, options);
+  const id = line.oneWord('set', positionals, 'the id of one camera');
+  const changes = changesOf(values, line);
   if (Object.keys(changes).length === 1 && Object.keys(changes.labels).length === 0) {
-    throw wrong('say what to change.', 'set');
+    throw line.wrong('say what to change.');
   }
-  const version = versionOf('set', values.version);
+  const version = versionOf(values.version, line);
   return { verb: 'set', id, changes, version, json: values.json === true };
 }
 
-function readMany(verb: 'remove' | 'enable' | 'disable', args: readonly string[]): CamerasCommand {
-  const { values, positionals } = parsed(verb, args, { version: TEXT });
-  const ids = someIds(verb, positionals);
-  const version = versionOf(verb, values.version);
-  if (version !== undefined && ids.length > 1) throw wrong('--version is of one camera.', verb);
+function readMany(
+  verb: 'remove' | 'enable' | 'disable',
+  args: readonly string[],
+  line: CommandLine,
+): CamerasCommand {
+  const { values, positionals } = line.read(args, { version: TEXT });
+  const ids = someIds(verb, positionals, line);
+  const version = versionOf(values.version, line);
+  if (version !== undefined && ids.length > 1) throw line.wrong('--version is of one camera.');
   return { verb, ids, version };
 }
 
@@ -154,42 +151,41 @@ interface SettingValues extends RateValues {
   readonly label?: readonly string[] | undefined;
 }
 
-function changesOf(verb: Verb, values: SettingValues): CameraChanges {
+function changesOf(values: SettingValues, line: CommandLine): CameraChanges {
   const { source, fps, 'rate-point': ratePoint, heads, preview, label = [] } = values;
-  if (source !== undefined) checkSource(verb, source);
-  const numbers = numbersOf(verb);
-  const framesPerSecond = numbers.number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
-  const rate = rateChangesOf(values, numbers, (message) => wrong(message, verb));
+  if (source !== undefined) checkSource(source, line);
+  const framesPerSecond = line.number('--fps', fps, 0.1, LIMITS.framesPerSecondMax);
+  const rate = rateChangesOf(values, line);
   const ratioText = values['trace-ratio'];
   const traceSampleRatio =
-    ratioText === 'default' ? ratioText : numbers.number('--trace-ratio', ratioText, 0, 1);
+    ratioText === 'default' ? ratioText : line.number('--trace-ratio', ratioText, 0, 1);
   return {
     ...(source === undefined ? {} : { source }),
     ...(framesPerSecond === undefined ? {} : { framesPerSecond }),
     ...(ratePoint === undefined ? {} : { ratePoint: nameOrIndex(ratePoint) }),
     ...(rate === undefined ? {} : { rate }),
-    ...(heads === undefined ? {} : { heads: headsOf(verb, heads) }),
+    ...(heads === undefined ? {} : { heads: headsOf(heads, line) }),
     ...(traceSampleRatio === undefined ? {} : { traceSampleRatio }),
-    ...(preview === undefined ? {} : { preview: previewOf(verb, preview) }),
-    labels: Object.fromEntries(label.map((pair) => labelOf(verb, pair))),
+    ...(preview === undefined ? {} : { preview: previewOf(preview, line) }),
+    labels: Object.fromEntries(label.map((pair) => labelOf(pair, line))),
   };
 }
 
-function checkSource(verb: Verb, written: string): void {
+function checkSource(written: string, line: CommandLine): void {
   const problem = problemOfSource(written);
   if (problem === undefined) return;
-  throw wrong(`--source ${problem}.`.replace('?.', '?'), verb);
+  throw line.wrong(`--source ${problem}.`.replace('?.', '?'));
 }
 
-function headsOf(verb: Verb, text: string): readonly string[] | 'all' {
+function headsOf(text: string, line: CommandLine): readonly string[] | 'all' {
   if (text === 'all') return 'all';
   const names = text.split(',');
   if (names.every((name) => HEAD_NAME.test(name))) return names;
-  throw wrong(`--heads must be "all" or NAME,NAME, but is "${text}".`, verb);
+  throw line.wrong(`--heads must be "all" or NAME,NAME, but is "${text}".`);
 }
 
 /** `SECONDS,PIXELS`: of pictures that leave the camera neither is taken for granted. */
-function previewOf(verb: Verb, text: string): WantedPreview | 'off' {
+function previewOf(text: string, line: CommandLine): WantedPreview | 'off' {
   if (text === 'off') return text;
   const [everySeconds, width, ...more] = text.split(',').map(Number);
   const { everySeconds: pace, width: side } = PREVIEW_RANGES;
@@ -197,51 +193,24 @@ function previewOf(verb: Verb, text: string): WantedPreview | 'off' {
   if (more.length === 0 && problemsOfPreview(preview).length === 0) return preview;
   const [seconds, pixels] = [`${pace.min} to ${pace.max}`, `${side.min} to ${side.max}`];
   const message = `--preview must be "off" or SECONDS,PIXELS, ${seconds} and ${pixels}`;
-  throw wrong(`${message}, but is "${text}".`, verb);
+  throw line.wrong(`${message}, but is "${text}".`);
 }
 
 function nameOrIndex(text: string): string | number {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
-function labelOf(verb: Verb, pair: string): readonly [key: string, value: string] {
+function labelOf(pair: string, line: CommandLine): readonly [key: string, value: string] {
   const at = pair.indexOf('=');
-  if (at < 1) throw wrong(`--label must be KEY=VALUE, but is "${pair}".`, verb);
+  if (at < 1) throw line.wrong(`--label must be KEY=VALUE, but is "${pair}".`);
   return [pair.slice(0, at), pair.slice(at + 1)];
 }
 
-function parsed<const Options extends NonNullable<Parameters<typeof parseArgs>[0]>['options']>(
-  verb: Verb,
-  args: readonly string[],
-  options: Options,
-) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`, verb);
-  }
-}
-
-function onlyId(verb: Verb, positionals: readonly string[]): string {
-  const [id, ...more] = positionals;
-  if (id !== undefined && more.length === 0) return id;
-  throw wrong(`${verb} takes the id of one camera.`, verb);
-}
-
-function someIds(verb: Verb, positionals: readonly string[]): readonly string[] {
+function someIds(verb: Verb, positionals: readonly string[], line: CommandLine): readonly string[] {
   if (positionals.length > 0) return [...new Set(positionals)];
-  throw wrong(`${verb} takes the ids of cameras.`, verb);
+  throw line.wrong(`${verb} takes the ids of cameras.`);
 }
 
-function versionOf(verb: Verb, text: string | undefined): number | undefined {
-  return numbersOf(verb).whole('--version', text, 1, Number.MAX_SAFE_INTEGER);
-}
-
-function numbersOf(verb: Verb): NumberOptions {
-  return numberOptions((message) => wrong(message, verb));
-}
-
-function wrong(message: string, verb?: Verb): HalfsightError {
-  const advice = `See npx halfsight cameras ${verb === undefined ? '' : `${verb} `}--help.`;
-  return new HalfsightError('usage-invalid', message, { advice });
+function versionOf(text: string | undefined, line: CommandLine): number | undefined {
+  return line.whole('--version', text, 1, Number.MAX_SAFE_INTEGER);
 }

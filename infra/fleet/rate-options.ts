@@ -1,12 +1,11 @@
 import { RATE_RANGES, type WantedRate } from '#producers/fleet/wanted-camera.ts';
-import type { NumberOptions } from '../number-options.ts';
+import { type CommandLine, TEXT } from '#runtime/command-line.ts';
 
 /** What `add` and `set` say of a camera's rate; `default`: the agent's. */
 export type RateChanges = {
   readonly [Key in keyof WantedRate]?: WantedRate[Key] | 'default';
 };
 
-const TEXT = { type: 'string' } as const;
 export const RATE_OPTIONS = {
   ...{ adaptive: TEXT, coarsest: TEXT, 'fps-min': TEXT },
   ...{ 'bytes-per-second': TEXT, 'bytes-per-frame': TEXT },
@@ -14,21 +13,15 @@ export const RATE_OPTIONS = {
 
 export type RateValues = { readonly [Name in keyof typeof RATE_OPTIONS]?: string | undefined };
 
-/** Undefined where nothing is said. `numbers` and `wrong` reject in the command's name. */
-export function rateChangesOf(
-  values: RateValues,
-  numbers: NumberOptions,
-  wrong: (message: string) => Error,
-): RateChanges | undefined {
+/** Undefined where nothing is said. */
+export function rateChangesOf(values: RateValues, line: CommandLine): RateChanges | undefined {
   const number = (name: keyof RateValues, key: keyof typeof RATE_RANGES) => {
     const { min, max } = RATE_RANGES[key];
     const text = values[name];
-    return text === 'default' ? text : numbers.number(`--${name}`, text, min, max);
+    return text === 'default' ? text : line.number(`--${name}`, text, min, max);
   };
-  const { adaptive, coarsest } = values;
-  if (adaptive !== undefined && !['on', 'off', 'default'].includes(adaptive)) {
-    throw wrong(`--adaptive must be on, off or default, but is "${adaptive}".`);
-  }
+  const { coarsest } = values;
+  const adaptive = line.oneOf('--adaptive', values.adaptive, ['on', 'off', 'default']);
   const said = {
     adaptive: adaptive === 'default' ? adaptive : adaptive && adaptive === 'on',
     coarsest: coarsest && /^\d+$/.test(coarsest) ? Number(coarsest) : coarsest,

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG } from '#runtime/command-line.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
 import { HEADS_USAGE, VERB_USAGE, VERBS, type Verb } from './usage.ts';
 
@@ -21,12 +20,10 @@ export type HeadsRequest = HeadsCommand | { readonly verb: 'help'; readonly text
 export function readHeadsArguments(args: readonly string[]): HeadsRequest {
   const [name, ...rest] = args;
   if (name === '--help' || name === undefined) return { verb: 'help', text: HEADS_USAGE };
-  const verb = VERBS.find((known) => known === name);
-  if (verb === undefined) {
-    throw wrong(`there is no command "${name}": there are ${VERBS.join(', ')}.`);
-  }
+  const verb = new CommandLine('See npx halfsight heads --help.').verb(name, VERBS);
   if (rest.includes('--help')) return { verb: 'help', text: VERB_USAGE[verb] };
-  const { words, json } = parsed(verb, rest);
+  const { values, positionals: words } = lineOf(verb).read(rest, { json: FLAG });
+  const json = values.json === true;
   switch (verb) {
     case 'list':
       expectWords(verb, words, []);
@@ -46,16 +43,6 @@ export function readHeadsArguments(args: readonly string[]): HeadsRequest {
   }
 }
 
-function parsed(verb: Verb, args: readonly string[]) {
-  try {
-    const options = { json: { type: 'boolean' } } as const;
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    return { words: positionals, json: values.json === true };
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`, verb);
-  }
-}
-
 function expectWords<const Names extends readonly string[]>(
   verb: Verb,
   words: readonly string[],
@@ -63,16 +50,15 @@ function expectWords<const Names extends readonly string[]>(
 ): { readonly [Index in keyof Names]: string } {
   if (words.length === names.length) return words as { [Index in keyof Names]: string };
   const wanted = names.length === 0 ? 'nothing' : names.join(' ');
-  throw wrong(`${verb} takes ${wanted}, but got ${words.join(' ') || 'nothing'}.`, verb);
+  throw lineOf(verb).wrong(`${verb} takes ${wanted}, but got ${words.join(' ') || 'nothing'}.`);
 }
 
 function taskOf(verb: Verb, name: string): Task {
   const task = TASKS.find((known) => known === name);
   if (task !== undefined) return task;
-  throw wrong(`"${name}" is no task: there are ${TASKS.join(', ')}.`, verb);
+  throw lineOf(verb).wrong(`"${name}" is no task: there are ${TASKS.join(', ')}.`);
 }
 
-function wrong(message: string, verb?: Verb): HalfsightError {
-  const advice = `See npx halfsight heads ${verb === undefined ? '' : `${verb} `}--help.`;
-  return new HalfsightError('usage-invalid', message, { advice });
+function lineOf(verb: Verb): CommandLine {
+  return new CommandLine(`See npx halfsight heads ${verb} --help.`);
 }

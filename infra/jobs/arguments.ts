@@ -1,10 +1,8 @@
-import { parseArgs } from 'node:util';
 import { type JobStatus, STATUSES } from '#consumers/jobs/job.ts';
 import type { JobKind } from '#consumers/jobs/kind.ts';
 import { type JobOrder, kindNamed, orderOfOptions } from '#consumers/jobs/order-fields.ts';
 import { intervalMs } from '#consumers/jobs/schedules.ts';
-import { HalfsightError } from '#runtime/errors.ts';
-import { numberOptions } from '../number-options.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
 import { jobsUsage, kindUsage, LIST_LIMIT, VERB_USAGE, VERBS, type Verb } from './usage.ts';
 
 export type ChangeVerb = Extract<Verb, 'pause' | 'resume' | 'cancel' | 'retry' | 'remove'>;
@@ -46,38 +44,42 @@ export type JobsCommand =
 
 export type JobsRequest = JobsCommand | { readonly verb: 'help'; readonly text: string };
 
-const TEXT = { type: 'string' } as const;
-const FLAG = { type: 'boolean' } as const;
+const line = new CommandLine('See npx halfsight jobs --help.');
 const LIMIT_MAX = 10_000;
 
 /** Throws `usage-invalid`; what is wrong with an order in itself, the queue tells. */
 export function readJobsArguments(args: readonly string[], kinds: readonly JobKind[]): JobsRequest {
   const [name, ...rest] = args;
   if (name === '--help' || name === undefined) return { verb: 'help', text: jobsUsage(kinds) };
-  const verb = VERBS.find((known) => known === name);
-  if (verb === undefined) {
-    throw wrong(`there is no command "${name}": there are ${VERBS.join(', ')}.`);
-  }
+  const verb = line.verb(name, VERBS);
   if (verb === 'add') return readAdd(rest, kinds);
   if (rest.includes('--help')) return { verb: 'help', text: VERB_USAGE[verb] };
+  return readVerb(verb, rest, lineOf(verb));
+}
+
+function readVerb(
+  verb: Exclude<Verb, 'add'>,
+  args: readonly string[],
+  own: CommandLine,
+): JobsRequest {
   switch (verb) {
     case 'list':
-      return readList(rest);
+      return readList(args, own);
     case 'show': {
-      const { values, positionals } = parsed('show', rest, { follow: FLAG, json: FLAG });
-      const id = onlyOne('show', positionals, 'the id of one job');
+      const { values, positionals } = own.read(args, { follow: FLAG, json: FLAG });
+      const id = own.oneWord(verb, positionals, 'the id of one job');
       return { verb, id, follow: values.follow === true, json: values.json === true };
     }
     case 'schedules': {
-      const { values, positionals } = parsed('schedules', rest, { json: FLAG });
-      if (positionals.length > 0) throw wrong(`schedules takes no "${positionals[0]}".`, verb);
+      const { values, positionals } = own.read(args, { json: FLAG });
+      own.noWord(verb, positionals);
       return { verb, json: values.json === true };
     }
     case 'work':
-      throw wrong(`work takes no "${rest[0] ?? ''}".`, verb);
+      throw own.wrong(`work takes no "${args[0] ?? ''}".`);
     default: {
-      const { positionals } = parsed(verb, rest, {});
-      if (positionals.length === 0) throw wrong(`${verb} takes the ids of jobs.`, verb);
+      const { positionals } = own.read(args, {});
+      if (positionals.length === 0) throw own.wrong(`${verb} takes the ids of jobs.`);
       return { verb, ids: [...new Set(positionals)] };
     }
   }
@@ -88,17 +90,18 @@ function readAdd(args: readonly string[], kinds: readonly JobKind[]): JobsReques
   if (name === '--help') return { verb: 'help', text: jobsUsage(kinds) };
   if (name === undefined || name.startsWith('-')) {
     const names = kinds.map((kind) => kind.name).join(', ');
-    throw wrong(`add takes the kind of job first: ${names}.`);
+    throw line.wrong(`add takes the kind of job first: ${names}.`);
   }
   const kind = kindNamed(kinds, name);
   if (rest.includes('--help')) return { verb: 'help', text: kindUsage(kind) };
-  const own = Object.entries(kind.fields).map(([field, { type }]) => {
+  const fields = Object.entries(kind.fields).map(([field, { type }]) => {
     return [field, type === 'flag' ? FLAG : TEXT] as const;
   });
-  const options = { ...Object.fromEntries(own), id: TEXT, every: TEXT, json: FLAG };
-  const { values, positionals } = parsed(`add ${name}`, rest, options);
-  if (positionals.length > 0)
-    throw wrong(`add ${name} takes no "${positionals[0]}".`, `add ${name}`);
+  const options = { ...Object.fromEntries(fields), id: TEXT, every: TEXT, json: FLAG };
+  const add = `add ${name}`;
+  const own = lineOf(add);
+  const { values, positionals } = own.read(rest, options);
+  own.noWord(add, positionals);
   const { id, json, every, ...typed } = values as Readonly<
     Record<string, string | boolean | undefined>
   >;
@@ -107,41 +110,21 @@ function readAdd(args: readonly string[], kinds: readonly JobKind[]): JobsReques
   if (every === undefined) return { verb: 'add', ...common };
   const everyMs = intervalMs(String(every));
   if (everyMs !== undefined) return { verb: 'schedule', ...common, everyMs };
-  throw wrong(`--every must be such as 10m, 1h or 2d, but is "${every}".`, `add ${name}`);
+  throw own.wrong(`--every must be such as 10m, 1h or 2d, but is "${every}".`);
 }
 
-function readList(args: readonly string[]): JobsRequest {
+function readList(args: readonly string[], own: CommandLine): JobsRequest {
   const options = { status: TEXT, limit: TEXT, json: FLAG };
-  const { values, positionals } = parsed('list', args, options);
-  if (positionals.length > 0) throw wrong(`list takes no "${positionals[0]}".`, 'list');
+  const { values, positionals } = own.read(args, options);
+  own.noWord('list', positionals);
   const status = STATUSES.find((known) => known === values.status);
   if (values.status !== undefined && status === undefined) {
-    throw wrong(`"${values.status}" is no status: there are ${STATUSES.join(', ')}.`, 'list');
+    throw own.wrong(`"${values.status}" is no status: there are ${STATUSES.join(', ')}.`);
   }
-  const numbers = numberOptions((message) => wrong(message, 'list'));
-  const limit = numbers.whole('--limit', values.limit, 1, LIMIT_MAX) ?? LIST_LIMIT;
+  const limit = own.whole('--limit', values.limit, 1, LIMIT_MAX) ?? LIST_LIMIT;
   return { verb: 'list', status, limit, json: values.json === true };
 }
 
-function parsed<const Options extends NonNullable<Parameters<typeof parseArgs>[0]>['options']>(
-  about: string,
-  args: readonly string[],
-  options: Options,
-) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`, about);
-  }
-}
-
-function onlyOne(verb: Verb, positionals: readonly string[], what: string): string {
-  const [one, ...more] = positionals;
-  if (one !== undefined && more.length === 0) return one;
-  throw wrong(`${verb} takes ${what}.`, verb);
-}
-
-function wrong(message: string, about?: string): HalfsightError {
-  const advice = `See npx halfsight jobs ${about === undefined ? '' : `${about} `}--help.`;
-  return new HalfsightError('usage-invalid', message, { advice });
+function lineOf(verb: string): CommandLine {
+  return new CommandLine(`See npx halfsight jobs ${verb} --help.`);
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { systemClock } from '#runtime/clock.ts';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, TEXT } from '#runtime/command-line.ts';
 import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
 import { readEnvironment } from '#runtime/settings.ts';
@@ -13,6 +12,7 @@ import { startLocalStack } from './stack.ts';
  *   npm run stack -- [--brokers 1|3] [--directory DIR]
  */
 const DIRECTORY = join(import.meta.dirname, '..', '..', '.halfsight', 'stack');
+const line = new CommandLine('Usage: npm run stack -- [--brokers 1|3] [--directory DIR]');
 
 const environment = readAtStart(() => readEnvironment());
 const logger = createLogger({ level: environment.logLevel, format: environment.logFormat });
@@ -38,14 +38,8 @@ await runProcess(logger, async ({ stopping }) => {
 });
 
 function readArguments(): { brokerCount: 1 | 3; directory: string } {
-  const options = { brokers: { type: 'string' }, directory: { type: 'string' } } as const;
-  try {
-    const { brokers = '1', directory = DIRECTORY } = parseArgs({ options }).values;
-    if (brokers !== '1' && brokers !== '3') throw new Error(`--brokers ${brokers} is not 1 or 3.`);
-    return { brokerCount: brokers === '1' ? 1 : 3, directory };
-  } catch (error) {
-    throw new HalfsightError('usage-invalid', (error as Error).message, {
-      advice: 'Usage: npm run stack -- [--brokers 1|3] [--directory DIR]',
-    });
-  }
+  const options = { brokers: TEXT, directory: TEXT };
+  const { brokers, directory = DIRECTORY } = line.readOptions(process.argv.slice(2), options);
+  const count = line.oneOf('--brokers', brokers, ['1', '3']);
+  return { brokerCount: count === '3' ? 3 : 1, directory };
 }

@@ -1,13 +1,10 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
-import { numberOptions } from '../number-options.ts';
 import { type Fleet, RETENTION_HOURS } from './fleet.ts';
 
 const CAMERAS_MAX = 1_000_000;
-const { number, whole } = numberOptions(wrong);
 const { framesPerSecondMax: FPS_MAX, camerasPerAgentMax: AGENT_MAX } = LIMITS;
 
 export const PLAN_USAGE = `\
@@ -44,6 +41,8 @@ outage or a lost consumer does. It computes and simulates; it connects to nothin
   --help
 `;
 
+const line = new CommandLine('See npx halfsight plan --help.');
+
 export interface PlanArguments {
   /** What the bundle says is left to it. */
   readonly fleet: Omit<Fleet, 'heads' | 'bitstreamBytes' | 'pictureBytes'>;
@@ -60,20 +59,20 @@ export function readPlanArguments(args: readonly string[], folder: string): Plan
   const values = parse(args);
   if (values.help) return 'help';
   const fleet = {
-    cameras: required('--cameras', whole('--cameras', values.cameras, 1, CAMERAS_MAX)),
-    framesPerSecond: number('--fps', values.fps, 0.1, FPS_MAX) ?? 5,
+    cameras: line.needed('--cameras', line.whole('--cameras', values.cameras, 1, CAMERAS_MAX)),
+    framesPerSecond: line.number('--fps', values.fps, 0.1, FPS_MAX) ?? 5,
     retentionHours:
-      number('--retention-hours', values['retention-hours'], 0.1, 8760) ?? RETENTION_HOURS,
-    replication: whole('--replication', values.replication, 1, 15) ?? 3,
-    utilisation: number('--utilisation', values.utilisation, 0.05, 1) ?? 0.7,
-    growth: number('--growth', values.growth, 1, 100) ?? 2,
-    subscribers: whole('--subscribers', values.subscribers, 0, 1000) ?? 1,
-    camerasPerAgent: whole('--cameras-per-agent', values['cameras-per-agent'], 1, AGENT_MAX),
-    outageMinutes: number('--outage-minutes', values['outage-minutes'], 0, 60 * 24 * 7) ?? 10,
+      line.number('--retention-hours', values['retention-hours'], 0.1, 8760) ?? RETENTION_HOURS,
+    replication: line.whole('--replication', values.replication, 1, 15) ?? 3,
+    utilisation: line.number('--utilisation', values.utilisation, 0.05, 1) ?? 0.7,
+    growth: line.number('--growth', values.growth, 1, 100) ?? 2,
+    subscribers: line.whole('--subscribers', values.subscribers, 0, 1000) ?? 1,
+    camerasPerAgent: line.whole('--cameras-per-agent', values['cameras-per-agent'], 1, AGENT_MAX),
+    outageMinutes: line.number('--outage-minutes', values['outage-minutes'], 0, 60 * 24 * 7) ?? 10,
     gpuFramesPerSecond: gpu(values),
-    brokerCores: number('--broker-cores', values['broker-cores'], 1, 1024) ?? 8,
+    brokerCores: line.number('--broker-cores', values['broker-cores'], 1, 1024) ?? 8,
     brokerMegabytesPerSecond:
-      number('--broker-megabytes', values['broker-megabytes'], 1, 100_000) ?? 100,
+      line.number('--broker-megabytes', values['broker-megabytes'], 1, 100_000) ?? 100,
   };
   const { bundle, constants } = values;
   return {
@@ -81,7 +80,7 @@ export function readPlanArguments(args: readonly string[], folder: string): Plan
     heads: values.heads === undefined ? undefined : headsOf(values.heads),
     bundleDirectory: bundle === undefined ? undefined : resolve(folder, bundle),
     ratePoint: values['rate-point'],
-    bitstreamBytes: number(
+    bitstreamBytes: line.number(
       '--bytes-per-frame',
       values['bytes-per-frame'],
       1,
@@ -93,31 +92,24 @@ export function readPlanArguments(args: readonly string[], folder: string): Plan
 }
 
 function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  const options = {
-    ...{ cameras: text, fps: text, heads: text, cpu: flag, gpu: flag },
-    ...{ 'gpu-frames-per-second': text, bundle: text, 'rate-point': text },
-    ...{ 'bytes-per-frame': text, replication: text, 'retention-hours': text, subscribers: text },
-    ...{ 'outage-minutes': text, utilisation: text, growth: text, 'cameras-per-agent': text },
-    ...{ 'broker-cores': text, 'broker-megabytes': text, constants: text, json: flag, help: flag },
-  };
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
+  return line.readOptions(args, {
+    ...{ cameras: TEXT, fps: TEXT, heads: TEXT, cpu: FLAG, gpu: FLAG },
+    ...{ 'gpu-frames-per-second': TEXT, bundle: TEXT, 'rate-point': TEXT },
+    ...{ 'bytes-per-frame': TEXT, replication: TEXT, 'retention-hours': TEXT, subscribers: TEXT },
+    ...{ 'outage-minutes': TEXT, utilisation: TEXT, growth: TEXT, 'cameras-per-agent': TEXT },
+    ...{ 'broker-cores': TEXT, 'broker-megabytes': TEXT, constants: TEXT, json: FLAG, help: FLAG },
+  });
 }
 
 function gpu(values: ReturnType<typeof parse>): number | undefined {
   const written = values['gpu-frames-per-second'];
-  if (values.cpu && values.gpu) throw wrong('--cpu and --gpu contradict each other.');
+  if (values.cpu && values.gpu) throw line.wrong('--cpu and --gpu contradict each other.');
   if (!values.gpu) {
     if (written === undefined) return undefined;
-    throw wrong('--gpu-frames-per-second needs --gpu.');
+    throw line.wrong('--gpu-frames-per-second needs --gpu.');
   }
-  if (written !== undefined) return number('--gpu-frames-per-second', written, 0.1, 1e6);
-  throw wrong(
+  if (written !== undefined) return line.number('--gpu-frames-per-second', written, 0.1, 1e6);
+  throw line.wrong(
     '--gpu needs --gpu-frames-per-second: no GPU was measured here, and none is assumed.',
   );
 }
@@ -126,18 +118,7 @@ function headsOf(text: string): readonly Task[] {
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !TASKS.some((task) => task === name));
   if (unknown !== undefined) {
-    throw wrong(`--heads names "${unknown}", but heads are ${TASKS.join(', ')}.`);
+    throw line.wrong(`--heads names "${unknown}", but heads are ${TASKS.join(', ')}.`);
   }
   return TASKS.filter((task) => names.includes(task));
-}
-
-function required<T>(name: string, value: T | undefined): T {
-  if (value !== undefined) return value;
-  throw wrong(`${name} is missing.`);
-}
-
-function wrong(message: string): HalfsightError {
-  return new HalfsightError('usage-invalid', message, {
-    advice: 'See npx halfsight plan --help',
-  });
 }

@@ -1,9 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT, TEXTS } from '#runtime/command-line.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { numberOptions } from '../number-options.ts';
 
 const FPS_MAX = LIMITS.framesPerSecondMax;
 
@@ -28,7 +26,8 @@ Ctrl-C ends it, lets every frame come to its end, and shows that all of them are
 const DEFAULT_FPS = 2;
 const DEFAULT_CAMERAS = 4;
 const CONSUMERS_MAX = 32;
-const { number, whole } = numberOptions(wrong);
+/** Whoever asks prints the usage too. */
+const line = new CommandLine();
 
 export interface StartArguments {
   /** Files as absolute paths, and URLs as they are; empty: synthetic cameras. */
@@ -48,60 +47,40 @@ export function readStartArguments(
   args: readonly string[],
   folder: string,
 ): StartArguments | 'help' {
-  const values = parse(args);
+  const values = line.readOptions(args, {
+    ...{ source: TEXTS, cameras: TEXT, fps: TEXT, duration: TEXT, bundle: TEXT },
+    ...{ consumers: TEXT, 'no-wall': FLAG, help: FLAG },
+  });
   if (values.help) return 'help';
   const sources = (values.source ?? []).map((source) => checkSource(source, folder));
   if (sources.length > 0 && values.cameras !== undefined) {
-    throw wrong('--cameras is for synthetic cameras, so it does not go with --source.');
+    throw line.wrong('--cameras is for synthetic cameras, so it does not go with --source.');
   }
   if (sources.length > LIMITS.camerasPerAgentMax) {
-    throw wrong(`at most ${LIMITS.camerasPerAgentMax} sources are possible.`);
+    throw line.wrong(`at most ${LIMITS.camerasPerAgentMax} sources are possible.`);
   }
   const { bundle, duration } = values;
-  const seconds = number('--duration', duration, 1, 86_400 * 20);
+  const seconds = line.number('--duration', duration, 1, 86_400 * 20);
   return {
     sources,
     cameraCount:
-      whole('--cameras', values.cameras, 1, LIMITS.camerasPerAgentMax) ?? DEFAULT_CAMERAS,
-    framesPerSecond: number('--fps', values.fps, 0.1, FPS_MAX) ?? DEFAULT_FPS,
+      line.whole('--cameras', values.cameras, 1, LIMITS.camerasPerAgentMax) ?? DEFAULT_CAMERAS,
+    framesPerSecond: line.number('--fps', values.fps, 0.1, FPS_MAX) ?? DEFAULT_FPS,
     durationMs: seconds === undefined ? undefined : seconds * 1000,
     bundleDirectory: bundle === undefined ? undefined : resolve(folder, bundle),
-    consumerCount: whole('--consumers', values.consumers, 1, CONSUMERS_MAX) ?? 1,
+    consumerCount: line.whole('--consumers', values.consumers, 1, CONSUMERS_MAX) ?? 1,
     hasWall: values['no-wall'] !== true,
   };
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const options = {
-    source: { type: 'string', multiple: true },
-    cameras: text,
-    fps: text,
-    duration: text,
-    bundle: text,
-    consumers: text,
-    'no-wall': { type: 'boolean' },
-    help: { type: 'boolean' },
-  } as const;
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
 }
 
 function checkSource(source: string, folder: string): string {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(source)?.[1]?.toLowerCase();
   if (scheme !== undefined) {
     if (['rtsp', 'rtsps', 'file', 'synthetic'].includes(scheme)) return source;
-    throw wrong(`--source: ${scheme}: is no source; it must be a file or an rtsp:// address.`);
+    throw line.wrong(`--source: ${scheme}: is no source; it must be a file or an rtsp:// address.`);
   }
   const path = resolve(folder, source);
-  if (!existsSync(path)) throw wrong(`--source ${source}: there is no file ${path}.`);
-  if (!statSync(path).isFile()) throw wrong(`--source ${source}: ${path} is no file.`);
+  if (!existsSync(path)) throw line.wrong(`--source ${source}: there is no file ${path}.`);
+  if (!statSync(path).isFile()) throw line.wrong(`--source ${source}: ${path} is no file.`);
   return path;
-}
-
-function wrong(message: string): HalfsightError {
-  return new HalfsightError('usage-invalid', message);
 }

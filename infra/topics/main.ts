@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
 import { systemClock } from '#runtime/clock.ts';
 import { commandLogger, runCommand } from '#runtime/command.ts';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG } from '#runtime/command-line.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { connectSchemaRegistry } from '#schemas/schema-registry.ts';
@@ -20,8 +19,10 @@ KAFKA_BROKERS says where Kafka is, KAFKA_TOPIC_PREFIX how their names begin, KAF
 many partitions each has, and KAFKA_REPLICATION_FACTOR how many replicas.
 `;
 
+const line = new CommandLine('See npx halfsight topics --help.');
+
 await runCommand(async (args) => {
-  if (asksForHelp(args)) {
+  if (line.readOptions(args, { help: FLAG }).help) {
     process.stdout.write(USAGE);
     return true;
   }
@@ -45,13 +46,3 @@ await runCommand(async (args) => {
     await broker.close();
   }
 });
-
-function asksForHelp(args: readonly string[]): boolean {
-  try {
-    const options = { help: { type: 'boolean', default: false } } as const;
-    return parseArgs({ args: [...args], options }).values.help;
-  } catch (error) {
-    const advice = 'See npx halfsight topics --help.';
-    throw new HalfsightError('usage-invalid', `${(error as Error).message}.`, { advice });
-  }
-}

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
 
 export interface AgentArguments {
   /** The file of settings. */
@@ -8,18 +7,10 @@ export interface AgentArguments {
   readonly check: boolean;
 }
 
+const line = new CommandLine('Usage: node producers/camera/main.ts --config FILE [--check]');
+
 /** Throws `usage-invalid`. */
-export function readAgentArguments(): AgentArguments {
-  const options = {
-    config: { type: 'string' },
-    check: { type: 'boolean', default: false },
-  } as const;
-  const advice = 'Usage: node producers/camera/main.ts --config FILE [--check]';
-  try {
-    const { config, check } = parseArgs({ options }).values;
-    if (config !== undefined) return { config, check };
-  } catch (error) {
-    throw new HalfsightError('usage-invalid', (error as Error).message, { advice });
-  }
-  throw new HalfsightError('usage-invalid', '--config is missing.', { advice });
+export function readAgentArguments(args: readonly string[]): AgentArguments {
+  const { config, check = false } = line.readOptions(args, { config: TEXT, check: FLAG });
+  return { config: line.needed('--config', config), check };
 }

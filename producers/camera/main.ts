@@ -69,7 +69,7 @@ const environment = readAtStart(() => readEnvironment());
 const rootLogger = createLogger({ level: environment.logLevel, format: environment.logFormat });
 
 await runProcess(rootLogger, async ({ stopping, logger }) => {
-  const { config, check } = readAgentArguments();
+  const { config, check } = readAgentArguments(process.argv.slice(2));
   const settings = readAgentSettings(config, environment);
   const bundle = await loadBundle(settings.bundleDirectory);
   const bounds = chooseRates(settings, bundle.manifest);

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { HalfsightError } from '#runtime/errors.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
 import { parseFrameId } from '#schemas/frame.ts';
 
 export const INSPECT_USAGE = `\
@@ -21,6 +20,8 @@ bundle whose tables decode it.
 Exit code 1: the frame is not there.
 `;
 
+const line = new CommandLine('See npx halfsight inspect --help.');
+
 export type InspectArguments =
   | { readonly frameId: string; readonly atUs: number | undefined; readonly json: boolean }
   | { readonly file: string; readonly json: boolean };
@@ -30,40 +31,20 @@ export function readInspectArguments(
   args: readonly string[],
   folder: string,
 ): InspectArguments | 'help' {
-  const { values, positionals } = parse(args);
+  const options = { at: TEXT, file: TEXT, json: FLAG, help: FLAG };
+  const { values, positionals } = line.read(args, options);
   if (values.help) return 'help';
   const { file, at, json = false } = values;
-  const [frameId, ...more] = positionals;
   if (file !== undefined) {
-    if (frameId !== undefined) throw wrong(`--file names the record, so "${frameId}" cannot.`);
-    if (at !== undefined) throw wrong('--at helps to find a frame, and --file names it.');
+    const [word] = positionals;
+    if (word !== undefined) throw line.wrong(`--file names the record, so "${word}" cannot.`);
+    if (at !== undefined) throw line.wrong('--at helps to find a frame, and --file names it.');
     return { file: resolve(folder, file), json };
   }
-  if (frameId === undefined || more.length > 0) throw wrong('inspect takes the id of one frame.');
+  const frameId = line.oneWord('inspect', positionals, 'the id of one frame');
   if (parseFrameId(frameId) === undefined) {
-    throw wrong(`"${frameId}" is no frame id: CAMERA-EPOCH-SEQUENCE.`);
+    throw line.wrong(`"${frameId}" is no frame id: CAMERA-EPOCH-SEQUENCE.`);
   }
-  return { frameId, atUs: at === undefined ? undefined : timeUs(at), json };
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  const options = { at: text, file: text, json: flag, help: flag };
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    throw wrong(`${(error as Error).message}.`);
-  }
-}
-
-function timeUs(text: string): number {
-  const timeMs = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(timeMs)) return timeMs * 1000;
-  throw wrong(`--at must be a time such as 2026-11-28T20:00:00Z, but is "${text}".`);
-}
-
-function wrong(message: string): HalfsightError {
-  const advice = 'See npx halfsight inspect --help.';
-  return new HalfsightError('usage-invalid', message, { advice });
+  const atMs = line.timeMs('--at', at);
+  return { frameId, atUs: atMs === undefined ? undefined : atMs * 1000, json };
 }

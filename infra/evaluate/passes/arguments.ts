@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { OptionValues } from '../option-values.ts';
+import { CommandLine, FLAG, TEXT } from '#runtime/command-line.ts';
+import { OptionPaths } from '../option-paths.ts';
 
 export const PASSES_USAGE = `\
 Usage: npm run passes -- --bundle FOLDER --data FOLDER --detector FILE --classifier FILE
@@ -20,6 +20,8 @@ each the picture that its task is usually given; padding is masked, or not.
   --help
 `;
 
+const line = new CommandLine('See npm run passes -- --help.');
+
 export interface PassesArguments {
   /** All paths are absolute. */
   readonly bundleDirectory: string;
@@ -37,32 +39,20 @@ export function readPassesArguments(
   args: readonly string[],
   folder: string,
 ): PassesArguments | 'help' {
-  const read = new OptionValues('passes', folder);
-  const values = parse(args, read);
+  const values = line.readOptions(args, {
+    ...{ bundle: TEXT, data: TEXT, detector: TEXT, classifier: TEXT, segmenter: TEXT },
+    ...{ limit: TEXT, repeats: TEXT, out: TEXT, help: FLAG },
+  });
   if (values.help) return 'help';
-  const { limit } = values;
+  const paths = new OptionPaths(line, folder);
   return {
-    bundleDirectory: read.folder('--bundle', values.bundle),
-    dataDirectory: read.folder('--data', values.data),
-    detectorFile: read.file('--detector', values.detector),
-    classifierFile: read.file('--classifier', values.classifier),
-    segmenterFile: read.file('--segmenter', values.segmenter),
-    pictureCountMax: limit === undefined ? undefined : read.count('--limit', limit),
-    repeats: read.count('--repeats', values.repeats ?? '5'),
-    outDirectory: read.folder('--out', values.out ?? '.halfsight/passes'),
+    bundleDirectory: paths.folder('--bundle', values.bundle),
+    dataDirectory: paths.folder('--data', values.data),
+    detectorFile: paths.file('--detector', values.detector),
+    classifierFile: paths.file('--classifier', values.classifier),
+    segmenterFile: paths.file('--segmenter', values.segmenter),
+    pictureCountMax: line.count('--limit', values.limit),
+    repeats: line.count('--repeats', values.repeats) ?? 5,
+    outDirectory: paths.folder('--out', values.out ?? '.halfsight/passes'),
   };
-}
-
-function parse(args: readonly string[], read: OptionValues) {
-  const text = { type: 'string' } as const;
-  const options = {
-    ...{ bundle: text, data: text, detector: text, classifier: text, segmenter: text },
-    ...{ limit: text, repeats: text, out: text },
-    help: { type: 'boolean' },
-  } as const;
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw read.wrong(`${(error as Error).message}.`);
-  }
 }

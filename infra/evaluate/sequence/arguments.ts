@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
+import { CommandLine, FLAG, TEXT, TEXTS } from '#runtime/command-line.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { OptionValues } from '../option-values.ts';
+import { OptionPaths } from '../option-paths.ts';
 
 export const SEQUENCES_USAGE = `\
 Usage: npm run sequences -- --bundle FOLDER --clips FOLDER [options]
@@ -19,6 +19,8 @@ it video and picture codecs on the same frames, at the same frame rate.
   --help
 `;
 
+const line = new CommandLine('See npm run sequences -- --help.');
+
 export interface SequencesArguments {
   /** All paths are absolute. */
   readonly bundleDirectories: readonly string[];
@@ -34,42 +36,28 @@ export function readSequencesArguments(
   args: readonly string[],
   folder: string,
 ): SequencesArguments | 'help' {
-  const read = new OptionValues('sequences', folder);
-  const values = parse(args, read);
+  const values = line.readOptions(args, {
+    ...{ bundle: TEXTS, clips: TEXT, detector: TEXT, fps: TEXT, limit: TEXT, out: TEXT },
+    help: FLAG,
+  });
   if (values.help) return 'help';
-  const { bundle: bundles = [], detector, limit } = values;
-  if (bundles.length === 0) throw read.wrong('--bundle is missing.');
+  const { bundle, detector } = values;
+  const paths = new OptionPaths(line, folder);
   return {
-    bundleDirectories: bundles.map((bundle) => read.folder('--bundle', bundle)),
-    clipsDirectory: read.folder('--clips', values.clips),
-    detectorFile: detector === undefined ? undefined : read.file('--detector', detector),
-    framesPerSecond: readRate(values.fps ?? '5', read),
-    frameCountMax: limit === undefined ? undefined : read.count('--limit', limit),
-    outDirectory: read.folder('--out', values.out ?? '.halfsight/sequences'),
+    bundleDirectories: line
+      .needed('--bundle', bundle)
+      .map((path) => paths.folder('--bundle', path)),
+    clipsDirectory: paths.folder('--clips', values.clips),
+    detectorFile: detector === undefined ? undefined : paths.file('--detector', detector),
+    framesPerSecond: readRate(values.fps ?? '5'),
+    frameCountMax: line.count('--limit', values.limit),
+    outDirectory: paths.folder('--out', values.out ?? '.halfsight/sequences'),
   };
 }
 
-function parse(args: readonly string[], read: OptionValues) {
-  const text = { type: 'string' } as const;
-  const options = {
-    bundle: { type: 'string', multiple: true },
-    clips: text,
-    detector: text,
-    fps: text,
-    limit: text,
-    out: text,
-    help: { type: 'boolean' },
-  } as const;
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw read.wrong(`${(error as Error).message}.`);
-  }
-}
-
-function readRate(text: string, read: OptionValues): number {
+function readRate(text: string): number {
   const rate = Number(text);
   const { framesPerSecondMax } = LIMITS;
   if (rate > 0 && rate <= framesPerSecondMax) return rate;
-  throw read.wrong(`--fps must be a number above 0, up to ${framesPerSecondMax}; it is "${text}".`);
+  throw line.wrong(`--fps must be a number above 0, up to ${framesPerSecondMax}; it is "${text}".`);
 }
