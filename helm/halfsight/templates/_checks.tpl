@@ -56,6 +56,9 @@ what to do.
 {{- $component := get $values . -}}
 {{- $components = append $components (dict "name" . "on" $component.enabled "user" $component.kafkaUserSecret) -}}
 {{- end -}}
+{{- range $name, $bridge := include "halfsight.groups" $values.bridges | fromYaml -}}
+{{- $components = append $components (dict "name" (printf "bridges.groups.%s" $name) "on" $values.bridges.enabled "user" $bridge.kafkaUserSecret) -}}
+{{- end -}}
 {{- range $components -}}
 {{- if and .on $kafka.sasl.mechanism (not $kafka.sasl.existingSecret) (not .user) -}}
 {{- $wrong = append $wrong (printf "kafka.sasl.mechanism is %s, but %s has no user: name a Secret in %s.kafkaUserSecret or kafka.sasl.existingSecret." $kafka.sasl.mechanism .name .name) -}}
@@ -110,6 +113,9 @@ what to do.
 {{- if $values.inference.enabled -}}
 {{- $wrong = concat $wrong (include "halfsight.groupChecks" . | fromYamlArray) -}}
 {{- end -}}
+{{- if $values.bridges.enabled -}}
+{{- $wrong = concat $wrong (include "halfsight.bridgeChecks" . | fromYamlArray) -}}
+{{- end -}}
 {{- if $wrong -}}
 {{- fail (printf "these values cannot be used:\n  - %s" (join "\n  - " $wrong)) -}}
 {{- end -}}
@@ -120,7 +126,7 @@ what to do.
 {{- $root := . -}}
 {{- $partitions := int .Values.kafka.partitions -}}
 {{- $wrong := list -}}
-{{- $groups := include "halfsight.groups" . | fromYaml -}}
+{{- $groups := include "halfsight.groups" .Values.inference | fromYaml -}}
 {{- if not $groups -}}
 {{- $wrong = append $wrong "inference.groups is empty: leave `default` in it, or name others, or set inference.enabled=false." -}}
 {{- end -}}
@@ -158,6 +164,36 @@ what to do.
 {{- end -}}
 {{- if gt (add (len (include "halfsight.fullname" $root)) (len $name)) 51 -}}
 {{- $wrong = append $wrong (printf "the name of inference.groups.%s is too long for %s-inference-%s." $name (include "halfsight.fullname" $root) $name) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $wrong -}}
+{{- end }}
+
+{{- /* Of the bridges, as a list. */ -}}
+{{- define "halfsight.bridgeChecks" -}}
+{{- $root := . -}}
+{{- $partitions := int .Values.kafka.partitions -}}
+{{- $wrong := list -}}
+{{- $bridges := include "halfsight.groups" .Values.bridges | fromYaml -}}
+{{- if not $bridges -}}
+{{- $wrong = append $wrong "bridges.groups is empty: name a bridge, as metropolis: {format: nv-frame, topic: detection, to: mdx-raw}, or set bridges.enabled=false." -}}
+{{- end -}}
+{{- $owner := dict -}}
+{{- range $name := keys $bridges | sortAlpha -}}
+{{- $bridge := get $bridges $name -}}
+{{- $work := printf "%s of %s into %s" $bridge.format $bridge.topic $bridge.to -}}
+{{- with get $owner $work -}}
+{{- $wrong = append $wrong (printf "bridges.groups.%s and bridges.groups.%s both write %s, and would share that work: keep one, with as many replicas as it shall have." . $name $work) -}}
+{{- end -}}
+{{- $_ := set $owner $work $name -}}
+{{- if eq $bridge.to "-" -}}
+{{- $wrong = append $wrong (printf "bridges.groups.%s.to is -, which is standard output, and of a pod nobody reads that: name a topic." $name) -}}
+{{- end -}}
+{{- if gt (int $bridge.replicas) $partitions -}}
+{{- $wrong = append $wrong (printf "replicas of bridges.groups.%s are %d, but %d partitions (kafka.partitions) give no more than %d of them work: lower one, or raise the other." $name (int $bridge.replicas) $partitions $partitions) -}}
+{{- end -}}
+{{- if gt (add (len (include "halfsight.fullname" $root)) (len $name)) 54 -}}
+{{- $wrong = append $wrong (printf "the name of bridges.groups.%s is too long for %s-bridge-%s." $name (include "halfsight.fullname" $root) $name) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $wrong -}}

@@ -61,13 +61,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if gt $given 0 }}{{ $given }}{{ else }}{{ $most }}{{ end -}}
 {{- end }}
 
-{{- /* Groups of inference with what all have, as YAML of {name: settings}. */ -}}
+{{- /* Takes the settings of inference or of bridges: its groups with what all have, as YAML of {name: settings}. */ -}}
 {{- define "halfsight.groups" -}}
-{{- $inference := .Values.inference -}}
+{{- $component := . -}}
 {{- $all := dict -}}
-{{- range $name, $group := $inference.groups -}}
+{{- range $name, $group := $component.groups -}}
 {{- if not (kindIs "invalid" $group) -}}
-{{- $_ := set $all $name (mergeOverwrite (deepCopy (omit $inference "groups" "enabled")) (deepCopy $group)) -}}
+{{- $_ := set $all $name (mergeOverwrite (deepCopy (omit $component "groups" "enabled")) (deepCopy $group)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $all -}}

@@ -1,6 +1,6 @@
 {{- /*
 The pod of a process. Takes
-  root, component, group (of inference)
+  root, component, group (of inference, of bridges)
   target     image
   settings   of the component, see halfsight.settings
   args       of the process

@@ -2,8 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { readBridgeArguments } from '#consumers/bridge/arguments.ts';
 import { INFERENCE_METRICS } from '#consumers/inference/metric-tables.ts';
 import { parseHooks } from '#consumers/webhooks/hooks-file.ts';
+import { readArguments } from '#infra/acls/arguments.ts';
+import { COMMANDS } from '#infra/command/commands.ts';
 import { parseAgentSettings } from '#producers/camera/settings.ts';
 import { defined } from '#runtime/assert.ts';
 import { ConfigFile } from '#runtime/config-file.ts';
@@ -182,6 +185,24 @@ describe('pods of the chart', () => {
         expect(known).toContain(target);
       }
     }
+  });
+
+  it('of bridges say what `npx halfsight bridge` takes, and each has its own', () => {
+    const orders = services
+      .filter(({ object }) => /-bridge-/.test(object.metadata.name))
+      .map(({ pod }) => {
+        const [name, ...args] = defined(pod.containers[0]?.args, 'arguments');
+        expect(COMMANDS.map((command) => command.name)).toContain(name);
+        return readBridgeArguments(args, []);
+      });
+    expect(orders).toMatchObject([
+      { task: 'detection', format: { name: 'onvif' }, to: 'site.onvif', from: 'earliest' },
+      ...Array(2).fill({ format: { name: 'nv-frame' }, to: 'mdx-raw', from: 'latest' }),
+    ]);
+    const acls = pods.find(({ object }) => object.metadata.name === 'halfsight-acls');
+    const { users, bridgedTopics } = readArguments(acls?.pod.containers[0]?.args?.slice(1) ?? []);
+    expect(users).toContainEqual({ role: 'bridge', user: 'metropolis' });
+    expect(bridgedTopics).toEqual(['mdx-raw']);
   });
 
   it('have GPUs, their runtime and the CUDA image together, or none of these', () => {

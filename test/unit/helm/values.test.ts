@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { FRAME_FORMATS } from '#consumers/export/frame-formats.ts';
 import { ROLES } from '#infra/acls/roles.ts';
 import {
   CHART,
@@ -48,6 +49,11 @@ function at(path: string, value: unknown): Values {
   return { [key]: rest.length === 0 ? value : at(rest.join('.'), value) };
 }
 
+const BRIDGE = { format: 'nv-frame', topic: 'detection', to: 'mdx-raw' };
+/** Values of such a bridge and of others. */
+const bridges = (change: object, others: object = {}): Values => ({
+  bridges: { enabled: true, groups: { mdx: { ...BRIDGE, ...change }, ...others } },
+});
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 const REFUSED_BY_SCHEMA: readonly (readonly [path: string, value: unknown, says: string])[] = [
   ['kafca', {}, "at '': additional properties 'kafca' not allowed"],
@@ -87,6 +93,14 @@ const REFUSED_BY_SCHEMA: readonly (readonly [path: string, value: unknown, says:
     { camera: [] },
     "at '/agent/config': additional properties 'camera' not allowed",
   ],
+  [
+    'bridges.groups.mdx',
+    { format: 'onvif', topic: 'detection' },
+    "at '/bridges/groups/mdx': missing property 'to'",
+  ],
+  ['bridges.groups.mdx', { ...BRIDGE, format: 'nvframe' }, "one of 'nv-frame', 'onvif'"],
+  ['bridges.groups.mdx', { ...BRIDGE, topic: 'segmentation' }, "value must be 'detection'"],
+  ['bridges.groups.mdx', { ...BRIDGE, to: 'mdx raw' }, "'mdx raw' does not match pattern"],
 ];
 
 /** What contradicts something else, or is missing, and the sentence about it. */
@@ -155,6 +169,18 @@ const REFUSED_BY_CHECKS: readonly (readonly [given: Values, says: string])[] = [
     'agent.config.topics is set by this chart: leave it out',
   ],
   [at('acls.enabled', true), 'acls.enabled needs acls.kafkaUserSecret'],
+  [at('bridges.enabled', true), 'bridges.groups is empty: name a bridge, as metropolis: {format'],
+  [bridges({ to: '-' }), 'bridges.groups.mdx.to is -, which is standard output'],
+  [
+    bridges({}, { other: { ...BRIDGE, from: 'earliest' } }),
+    'bridges.groups.mdx and bridges.groups.other both write nv-frame of detection into mdx-raw',
+  ],
+  [bridges({ replicas: 9 }), 'replicas of bridges.groups.mdx are 9, but 8 partitions'],
+  [
+    bridges({ kafkaUserSecret: 'mdx-user' }),
+    'bridges.groups.mdx.kafkaUserSecret is given without kafka.sasl.mechanism',
+  ],
+  [bridges({}, { ['long'.repeat(12)]: BRIDGE }), 'is too long for halfsight-bridge-longlong'],
 ];
 
 describe('values.schema.json', () => {
@@ -179,6 +205,14 @@ describe('values.schema.json', () => {
   it('knows the roles that users of Kafka may have', () => {
     const { acls } = SCHEMA.properties as { acls: { properties: { users: Node } } };
     expect(Object.keys(acls.properties.users.properties ?? {}).sort()).toEqual([...ROLES].sort());
+  });
+
+  it('knows the formats that bridges have, and whose results those hold', () => {
+    const { bridges: known } = SCHEMA.properties as { bridges: { properties: { groups: Group } } };
+    const { format, topic } = known.properties.groups.additionalProperties.properties;
+    expect(format.enum).toEqual(FRAME_FORMATS.map(({ name }) => name).sort());
+    // Each with each: else the chart has to say which go together.
+    for (const { tasks } of FRAME_FORMATS) expect(tasks).toEqual(topic.enum);
   });
 
   it('knows every value of values.yaml, and no other but those that it refuses in words', () => {
@@ -236,6 +270,12 @@ const OPEN_KEYS = [
 const OPEN = new RegExp(`(^|\\.)(${OPEN_KEYS.join('|')})$`);
 /** Of all pods; a component may have them as well, and values.yaml says so once. */
 const COMMON = Object.keys(DEFAULTS.common as Values);
+
+interface Group {
+  readonly additionalProperties: {
+    readonly properties: Readonly<Record<'format' | 'topic', { readonly enum: unknown }>>;
+  };
+}
 
 interface Node {
   readonly $ref?: string;
