@@ -4,13 +4,15 @@ import type { BrokerSettings } from './broker.ts';
 import { HalfsightError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { LogLevel } from './log.ts';
-import type { MetricsExportSettings } from './metrics/otlp.ts';
+import type { MetricsExportSettings, OtlpProtocol } from './metrics/otlp.ts';
 import type { RedisSettings } from './redis.ts';
+import type { SpanExportSettings } from './span-export.ts';
 import { type ListenAddress, readSecretFile, VariableReader } from './variable-reader.ts';
 
 /**
  * Everything Halfsight reads from the environment, with its meaning: the one place of the program
- * that touches `process.env`. `OTEL_*` variables are read by the OpenTelemetry SDK itself.
+ * that touches `process.env`. `OTEL_*` variables are read by the OpenTelemetry SDK itself, but for
+ * those that say whether and how it exports.
  */
 export const VARIABLES = {
   KAFKA_BROKERS: 'host:port, comma separated; unset: `npm start` runs a Kafka of its own',
@@ -60,6 +62,10 @@ export const VARIABLES = {
 
 type Variable = keyof typeof VARIABLES | 'XDG_CACHE_HOME' | 'OTEL_SDK_DISABLED' | OtelEndpoint;
 type OtelEndpoint =
+  | 'OTEL_BSP_EXPORT_TIMEOUT'
+  | 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE'
+  | 'OTEL_BSP_MAX_QUEUE_SIZE'
+  | 'OTEL_BSP_SCHEDULE_DELAY'
   | 'OTEL_EXPORTER_OTLP_ENDPOINT'
   | 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
   | 'OTEL_EXPORTER_OTLP_METRICS_PROTOCOL'
@@ -128,6 +134,8 @@ export interface Environment {
   readonly cacheDirectory: string;
   /** Whether an OpenTelemetry trace exporter is configured. */
   readonly tracingEnabled: boolean;
+  /** Undefined: there is none, or it is not OTLP alone; then the SDK opens it. */
+  readonly spanExport: SpanExportSettings | undefined;
   /** Whether any `OTEL_*` variable is set: whoever did so decides where spans go. */
   readonly namesTelemetry: boolean;
   /** `${NAME}` in a config file: NAME, or the content of the file that NAME_FILE names. */
@@ -171,6 +179,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
     logFormat: reader.oneOf('HALFSIGHT_LOG_FORMAT', ['json', 'text']) ?? 'json',
     cacheDirectory: cacheDirectory(reader),
     tracingEnabled: tracingEnabled(reader),
+    spanExport: readSpanExport(reader),
     namesTelemetry: Object.entries(variables).some(
       ([name, value]) => name.startsWith('OTEL_') && value !== undefined && value !== '',
     ),
@@ -182,7 +191,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
 
 /** The environment for a child process: ours, with some variables set. */
 export function childVariables(
-  changes: Readonly<Partial<Record<Variable | 'OTEL_BSP_SCHEDULE_DELAY', string>>>,
+  changes: Readonly<Partial<Record<Variable, string>>>,
 ): Readonly<Record<string, string | undefined>> {
   return { ...process.env, ...changes };
 }
@@ -342,6 +351,19 @@ function tracingEnabled(reader: Reader): boolean {
   );
 }
 
+/** With OpenTelemetry's own defaults. */
+function readSpanExport(reader: Reader): SpanExportSettings | undefined {
+  const exporters = reader.list('OTEL_TRACES_EXPORTER') ?? ['otlp'];
+  if (!tracingEnabled(reader) || exporters.join() !== 'otlp') return undefined;
+  return {
+    protocol: readOtlpProtocol(reader, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'),
+    maxQueueSize: reader.integer('OTEL_BSP_MAX_QUEUE_SIZE', 1, 1e6) ?? 2_048,
+    maxExportBatchSize: reader.integer('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 1, 1e6) ?? 512,
+    scheduledDelayMillis: reader.integer('OTEL_BSP_SCHEDULE_DELAY', 1, DAY_MS) ?? 5_000,
+    exportTimeoutMillis: reader.integer('OTEL_BSP_EXPORT_TIMEOUT', 1, DAY_MS) ?? 30_000,
+  };
+}
+
 /** OpenTelemetry's own defaults where it has any; an endpoint of all signals is that of traces. */
 function readMetricsExport(reader: Reader): MetricsExportSettings | undefined {
   if (reader.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined;
@@ -349,12 +371,20 @@ function readMetricsExport(reader: Reader): MetricsExportSettings | undefined {
   const isWanted =
     exporters?.includes('otlp') ?? reader.text('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT') !== undefined;
   if (!isWanted) return undefined;
-  const protocols = ['http/protobuf', 'http/json', 'grpc'] as const;
   return {
-    protocol:
-      reader.oneOf('OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', protocols) ??
-      reader.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', protocols) ??
-      'http/protobuf',
+    protocol: readOtlpProtocol(reader, 'OTEL_EXPORTER_OTLP_METRICS_PROTOCOL'),
     intervalMs: reader.integer('OTEL_METRIC_EXPORT_INTERVAL', 100, DAY_MS) ?? 60_000,
   };
+}
+
+function readOtlpProtocol(
+  reader: Reader,
+  ofSignal: 'OTEL_EXPORTER_OTLP_METRICS_PROTOCOL' | 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL',
+): OtlpProtocol {
+  const protocols = ['http/protobuf', 'http/json', 'grpc'] as const;
+  return (
+    reader.oneOf(ofSignal, protocols) ??
+    reader.oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', protocols) ??
+    'http/protobuf'
+  );
 }

@@ -13,6 +13,8 @@ import {
 import { systemClock, withTimeout } from './clock.ts';
 import { HalfsightError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import type { SpanWatch } from './metrics/span-watch.ts';
+import { openSpanExport, type SpanExportSettings } from './span-export.ts';
 
 /**
  * Tracing of sampled frames. The camera decides once which frames are sampled; a `traceparent`
@@ -96,17 +98,27 @@ export interface Tracing {
   stop(): Promise<void>;
 }
 
+export interface TracingSettings {
+  readonly tracingEnabled: boolean;
+  /** Undefined: spans leave otherwise than over OTLP alone, by what the SDK opens. */
+  readonly spanExport: SpanExportSettings | undefined;
+}
+
 /**
  * Starts the OpenTelemetry SDK when an exporter is configured by the standard `OTEL_*` variables;
- * otherwise nothing is loaded, which saves half a second and some tens of megabytes.
+ * otherwise nothing is loaded, which saves half a second and some tens of megabytes. `watch` hears
+ * of the spans that do not arrive, over OTLP.
  */
 export async function startTracing(
   serviceName: string,
-  environment: { readonly tracingEnabled: boolean },
+  { tracingEnabled, spanExport }: TracingSettings,
+  watch: SpanWatch,
 ): Promise<Tracing> {
-  if (!environment.tracingEnabled) return { tracer: noTracer, stop: async () => undefined };
+  if (!tracingEnabled) return { tracer: noTracer, stop: async () => undefined };
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
-  const sdk = new NodeSDK({ serviceName, instrumentations: [], metricReaders: [] });
+  const exported = spanExport && (await openSpanExport(spanExport, watch));
+  const own = exported && { spanProcessors: [exported.processor] };
+  const sdk = new NodeSDK({ serviceName, instrumentations: [], metricReaders: [], ...own });
   sdk.start();
   const otel = trace.getTracer('halfsight');
   const tracer: Tracer = {
@@ -131,7 +143,9 @@ export async function startTracing(
   const timeout = () => new HalfsightError('shutdown-timeout', 'the last spans were not taken.');
   // A collector that is away must not hold up the end of the process, nor make it a failure.
   const stop = () =>
-    withTimeout(systemClock, LIMITS.closeTimeoutMs, sdk.shutdown(), timeout).catch(() => undefined);
+    withTimeout(systemClock, LIMITS.closeTimeoutMs, sdk.shutdown(), timeout).catch((error) =>
+      exported?.abandon(error),
+    );
   return { tracer, stop };
 }
 

@@ -36,3 +36,30 @@ export async function untilPossible<T>(
   }
   return undefined;
 }
+
+/** Something that a process waits for, with what it says of it at `/ready`. */
+export class Prerequisite {
+  readonly #options: UntilPossibleOptions;
+  #state: string;
+
+  /** `state`: until the first attempt has failed. */
+  constructor(state: string, options: UntilPossibleOptions) {
+    this.#options = options;
+    this.#state = state;
+  }
+
+  /** `ok`, or why it is waited for. */
+  get state(): string {
+    return this.#state;
+  }
+
+  /** As `untilPossible`. */
+  async attempt<T>(attempt: () => Promise<T>): Promise<T | undefined> {
+    const onTrouble = (trouble: string) => {
+      this.#state = trouble;
+    };
+    const done = await untilPossible(attempt, { ...this.#options, onTrouble });
+    if (!this.#options.stopping.aborted) this.#state = 'ok';
+    return done;
+  }
+}

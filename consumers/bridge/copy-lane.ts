@@ -3,6 +3,7 @@ import type { IncomingRecord, OutgoingRecord, Transactor } from '#runtime/broker
 import { describeError, HalfsightError } from '#runtime/errors.ts';
 import { FencedGrace } from '#runtime/fenced-grace.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import type { PartitionProgress } from '#runtime/partition-lag.ts';
 import { type Span, TRACEPARENT_HEADER, traceparentOf } from '#runtime/trace.ts';
 import { frameId } from '#schemas/frame.ts';
 import { decodeResult, type Result } from '#schemas/result.ts';
@@ -27,7 +28,7 @@ interface Translated {
 interface Copy {
   readonly record: OutgoingRecord;
   readonly span: Span;
-  readonly captureTimeUs: number;
+  readonly result: Result;
 }
 
 /** What one transaction writes, of results up to `nextOffset`. */
@@ -46,7 +47,8 @@ interface Chunk {
  * what does not was not written. After any failure it is acquired again, and the position tells
  * whether the transaction of unknown outcome took place.
  */
-export class CopyLane {
+export class CopyLane implements PartitionProgress {
+  readonly partition: number;
   readonly #options: LaneOptions;
   readonly #logger: LaneOptions['logger'];
   readonly #dropped = new AbortController();
@@ -57,8 +59,13 @@ export class CopyLane {
   /** Of which it is not known whether it was committed. */
   #pending: Chunk | undefined;
   #isCommitting = false;
+  /** Not yet committed, in the order of offsets. */
+  #waiting: readonly IncomingRecord[] = [];
+  /** Behind what is committed, and the markers there; -1: not known. */
+  #reachedOffset = -1;
 
   constructor(options: LaneOptions) {
+    this.partition = options.partition;
     this.#options = options;
     this.#logger = options.logger.with({ partition: options.partition });
     const { signal } = this.#dropped;
@@ -69,6 +76,20 @@ export class CopyLane {
     });
   }
 
+  get uncommittedOffset(): number | undefined {
+    const offset = this.#waiting[0]?.offset ?? this.#reachedOffset;
+    return offset === -1 ? undefined : offset;
+  }
+
+  get oldestTimestampMs(): number | undefined {
+    return this.#waiting[0]?.timestampMs;
+  }
+
+  /** All records below were handed in. */
+  reached(offset: number): void {
+    this.#reachedOffset = Math.max(this.#reachedOffset, offset);
+  }
+
   /**
    * Resolves when the records are written, or the lane is dropped; rejects when it cannot go on.
    * One call at a time, in the order of offsets.
@@ -76,12 +97,12 @@ export class CopyLane {
   async write(records: readonly IncomingRecord[]): Promise<void> {
     const { signal } = this.#dropped;
     let delayMs: number = LIMITS.transactionRetryDelayMsMin;
-    let rest = records;
-    while (rest.length > 0 && !signal.aborted) {
+    this.#waiting = records;
+    while (this.#waiting.length > 0 && !signal.aborted) {
       try {
         const position = this.#position ?? (await this.#acquire());
-        rest = rest.filter(({ offset }) => offset >= position);
-        const chunk = rest.length === 0 ? undefined : await this.#chunkOf(rest);
+        this.#waiting = this.#waiting.filter(({ offset }) => offset >= position);
+        const chunk = this.#waiting.length === 0 ? undefined : await this.#chunkOf(this.#waiting);
         if (chunk !== undefined && !signal.aborted) await this.#commit(chunk);
         delayMs = LIMITS.transactionRetryDelayMsMin;
       } catch (error) {
@@ -136,6 +157,7 @@ export class CopyLane {
     telemetry.observe('transaction-ms', clock.monotonicMs() - startMs);
     this.#pending = undefined;
     this.#position = chunk.nextOffset;
+    this.reached(chunk.nextOffset);
     this.#count(chunk);
   }
 
@@ -143,8 +165,8 @@ export class CopyLane {
     const { telemetry, clock } = this.#options;
     telemetry.count('results-read', copies.length + dropped.length);
     for (const reason of dropped) telemetry.count(`dropped-${reason}`);
-    for (const { captureTimeUs, span } of copies) {
-      telemetry.wrote(captureTimeUs, clock.nowUs(), span.traceparent());
+    for (const { result, span } of copies) {
+      telemetry.wrote(result, clock.nowUs(), span.traceparent());
     }
   }
 
@@ -203,7 +225,7 @@ export class CopyLane {
       ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }),
     };
     const record = { topic, key: result.cameraId, value, headers };
-    return { record, span, captureTimeUs: result.captureTimeUs };
+    return { record, span, result };
   }
 
   /** Returns when another try may help; throws when it cannot. */

@@ -7,10 +7,11 @@ import { aborted, EXIT, exitCodeOf, readAtStart, runProcess } from '#runtime/lif
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { startObservation } from '#runtime/observation.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
-import { untilPossible } from '#runtime/until-possible.ts';
+import { Prerequisite } from '#runtime/until-possible.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { backfillSpecs, topicSpecs, topicTable } from '#schemas/topics.ts';
 import {
@@ -35,25 +36,23 @@ await runProcess(rootLogger, async ({ stopping, stop, logger }) => {
   process.stdout.on('error', stop);
   const clock = systemClock;
   const kafka = brokerSettings(environment, 'bridge', environment.kafkaBrokers ?? localBrokers());
-  const telemetry = new BridgeTelemetry();
+  const telemetry = new BridgeTelemetry(order);
+  const spans = new SpanWatch(clock, logger);
   let bridge: Bridge | undefined;
-  let waitsFor = 'not asked yet';
+  // The bridge waits for Kafka itself.
+  const schemas = new Prerequisite('not asked yet', {
+    ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
+  });
   const observation = await startObservation({
     ...{ process: 'bridge', serviceName: 'halfsight-bridge', environment },
-    metrics: [telemetry],
-    ready: () => bridge?.ready() ?? { schemas: waitsFor },
+    metrics: [telemetry, spans],
+    ready: () => bridge?.ready() ?? { schemas: schemas.state, kafka: 'not asked yet' },
     ...{ stopping, clock, logger },
   });
   const stopFigures = logFigures(() => [telemetry.snapshot()], clock, logger);
-  // The bridge waits for Kafka itself.
-  const framing = await untilPossible(() => openFraming(environment.schemaRegistry, topics), {
-    ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
-    onTrouble: (trouble) => {
-      waitsFor = trouble;
-    },
-  });
+  const framing = await schemas.attempt(() => openFraming(environment.schemaRegistry, topics));
   if (framing !== undefined) {
-    const tracing = await startTracing('halfsight-bridge', environment);
+    const tracing = await startTracing('halfsight-bridge', environment, spans);
     const broker = openKafka(kafka, { clock, logger });
     const failed = Promise.withResolvers<never>();
     bridge = openBridge({

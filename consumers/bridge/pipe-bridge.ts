@@ -4,7 +4,7 @@ import type { IncomingRecord } from '#runtime/broker.ts';
 import { describeError } from '#runtime/errors.ts';
 import type { Checks } from '#runtime/health-server.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { untilPossible } from '#runtime/until-possible.ts';
+import { Prerequisite } from '#runtime/until-possible.ts';
 import type { Result } from '#schemas/result.ts';
 import type { Bridge, BridgeOptions } from './bridge.ts';
 import { translate } from './translate.ts';
@@ -12,30 +12,28 @@ import { translate } from './translate.ts';
 /** To standard output, a line a frame. It keeps no position: nobody says what a pipe has read. */
 export class PipeBridge implements Bridge {
   readonly #options: BridgeOptions;
+  readonly #kafka: Prerequisite;
   #subscription: Subscription | undefined;
-  #trouble = 'not in its group yet';
 
   constructor(options: BridgeOptions) {
     this.#options = options;
+    const { stopping, clock, logger } = options;
+    this.#kafka = new Prerequisite('not in its group yet', {
+      ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
+    });
   }
 
   async start(): Promise<void> {
-    const { stopping, clock, logger, onFailed } = this.#options;
-    const subscription = await untilPossible(() => this.#subscribe(), {
-      ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
-      onTrouble: (trouble) => {
-        this.#trouble = trouble;
-      },
-    });
+    const { stopping, onFailed } = this.#options;
+    const subscription = await this.#kafka.attempt(() => this.#subscribe());
     if (subscription === undefined) return;
-    this.#trouble = 'ok';
     this.#subscription = subscription;
     subscription.ended.catch(onFailed);
     if (stopping.aborted) await subscription.stop();
   }
 
   ready(): Checks {
-    return { kafka: this.#trouble };
+    return { kafka: this.#kafka.state };
   }
 
   async stop(): Promise<void> {
@@ -60,6 +58,6 @@ export class PipeBridge implements Bridge {
     if (typeof value !== 'string') await print(`${Buffer.from(value)}\n`);
     telemetry.count('results-read');
     if (typeof value === 'string') telemetry.count(`dropped-${value}`);
-    else telemetry.wrote(result.captureTimeUs, clock.nowUs(), traceparent);
+    else telemetry.wrote(result, clock.nowUs(), traceparent);
   }
 }

@@ -5,7 +5,8 @@ import type { Cancel } from '#runtime/clock.ts';
 import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import type { Checks } from '#runtime/health-server.ts';
 import { LIMITS } from '#runtime/limits.ts';
-import { untilPossible } from '#runtime/until-possible.ts';
+import { PartitionLag } from '#runtime/partition-lag.ts';
+import { Prerequisite } from '#runtime/until-possible.ts';
 import { bridgeGroups } from '#schemas/topics.ts';
 import type { Bridge, BridgeOptions } from './bridge.ts';
 import { CopyLane } from './copy-lane.ts';
@@ -22,36 +23,37 @@ export class TopicBridge implements Bridge {
   readonly #topic: string;
   readonly #groupId: string;
   readonly #deleted: DeletedUnread;
+  readonly #kafka: Prerequisite;
   /** Of this generation, by partition. */
   readonly #lanes = new Map<number, CopyLane>();
+  readonly #lag: PartitionLag;
   #consumer: Consumer | undefined;
   #cancelLook: Cancel | undefined;
-  #trouble = 'not in its group yet';
 
   constructor(options: BridgeOptions) {
     this.#options = options;
-    const { broker, topics, task, format, to } = options;
+    const { broker, topics, task, format, to, telemetry, stopping, clock, logger } = options;
     this.#topic = topics.results[task].name;
     this.#groupId = `${bridgeGroups(topics)[task]}${format.name}-${to}`;
     this.#deleted = new DeletedUnread(broker, this.#groupId, this.#topic);
+    this.#kafka = new Prerequisite('not in its group yet', {
+      ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
+    });
+    const lanes = () => [...this.#lanes.values()];
+    this.#lag = new PartitionLag({ broker, topic: this.#topic, lanes, telemetry, clock });
   }
 
   async start(): Promise<void> {
-    const { stopping, clock, logger } = this.#options;
-    await untilPossible(() => this.#begin(), {
-      ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
-      onTrouble: (trouble) => {
-        this.#trouble = trouble;
-      },
-    });
+    await this.#kafka.attempt(() => this.#begin());
   }
 
   ready(): Checks {
-    return { kafka: this.#trouble };
+    return { kafka: this.#kafka.state };
   }
 
   async stop(): Promise<void> {
     this.#cancelLook?.();
+    this.#lag.stop();
     await this.#consumer?.stop();
   }
 
@@ -61,7 +63,7 @@ export class TopicBridge implements Bridge {
     if (from === 'latest') await fixStart(broker, this.#groupId, this.#topic);
     await this.#noticeDeleted();
     await this.#join();
-    this.#trouble = 'ok';
+    this.#lag.start();
     this.#cancelLook = clock.every(LIMITS.deletedLookMs, () => {
       // The next look will do.
       this.#noticeDeleted().catch(() => undefined);
@@ -104,6 +106,7 @@ export class TopicBridge implements Bridge {
       },
       onRevoked: () => this.#dropAll(),
       onRecords: (records) => this.#lanes.get(records[0]?.partition ?? -1)?.write(records),
+      onReached: (_, partition, offset) => this.#lanes.get(partition)?.reached(offset),
       onFailed: this.#options.onFailed,
     });
   }

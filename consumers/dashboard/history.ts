@@ -31,8 +31,8 @@ export interface LabelSeries {
 
 /** What a result says for the charts. */
 export interface ResultFacts extends FrameIdentity {
-  /** From capture to arrival. */
-  readonly ageMs: number;
+  /** From capture to arrival; undefined where that says nothing of how fast frames are. */
+  readonly ageMs: number | undefined;
   readonly bitstreamBytes: number;
   /**
    * One for each thing found, where the result is of the head whose findings are counted, and that
@@ -120,9 +120,9 @@ class CameraHistory {
   readonly #frames: Uint16Array;
   /** Bytes of these frames' bitstreams. */
   readonly #bytes: Float32Array;
+  /** NaN in these three: nothing was told. */
   readonly #ageMs: Float32Array;
   readonly #ageMsMax: Float32Array;
-  /** NaN: nothing was told. */
   readonly #dropped: Float32Array;
   /** Results whose findings were counted, and these counts, label after label. */
   readonly #counted: Uint16Array;
@@ -149,8 +149,8 @@ class CameraHistory {
       return view;
     };
     this.#bytes = floats(STEPS);
-    this.#ageMs = floats(STEPS);
-    this.#ageMsMax = floats(STEPS);
+    this.#ageMs = floats(STEPS).fill(Number.NaN);
+    this.#ageMsMax = floats(STEPS).fill(Number.NaN);
     this.#dropped = floats(STEPS).fill(Number.NaN);
     this.#ages = new AgeSample(floats(AGES));
     this.#frames = counts(STEPS);
@@ -165,14 +165,18 @@ class CameraHistory {
       this.#newest = { cameraId, epoch, sequence };
       add(this.#frames, slot, 1);
       this.#bytes[slot] = (this.#bytes[slot] ?? 0) + facts.bitstreamBytes;
-      this.#ageMsMax[slot] = Math.max(this.#ageMsMax[slot] ?? 0, facts.ageMs);
-      this.#ages.add(facts.ageMs);
+      if (facts.ageMs !== undefined) this.#enterAge(facts.ageMs, slot);
     }
     if (facts.labels === undefined) return;
     add(this.#counted, slot, 1);
     for (const label of facts.labels) {
       add(this.#found, this.#seriesOf(label) * STEPS + slot, 1);
     }
+  }
+
+  #enterAge(ageMs: number, slot: number): void {
+    this.#ageMsMax[slot] = Math.max(told(this.#ageMsMax[slot]) ?? 0, ageMs);
+    this.#ages.add(ageMs);
   }
 
   /** Counts are of the whole epoch, so what counts is how they grow; an older one tells nothing. */
@@ -184,8 +188,7 @@ class CameraHistory {
     // What was dropped before anyone looked belongs to no step.
     const known = before?.epoch === facts.epoch ? before.dropped : 0;
     const grown = before === undefined ? 0 : Math.max(0, facts.dropped - known);
-    const sofar = this.#dropped[slot] ?? Number.NaN;
-    this.#dropped[slot] = (Number.isNaN(sofar) ? 0 : sofar) + grown;
+    this.#dropped[slot] = (told(this.#dropped[slot]) ?? 0) + grown;
   }
 
   read(cameraId: string, nowMs: number): HistorySeries {
@@ -205,12 +208,9 @@ class CameraHistory {
       kilobytesPerFrame: ofFrames((slot, frames) =>
         rounded((this.#bytes[slot] ?? 0) / frames / 1024),
       ),
-      ageMs: ofFrames((slot) => rounded(this.#ageMs[slot] ?? 0)),
-      ageMsMax: ofFrames((slot) => rounded(this.#ageMsMax[slot] ?? 0)),
-      dropped: slots.map((slot) => {
-        const dropped = this.#dropped[slot] ?? Number.NaN;
-        return Number.isNaN(dropped) ? null : dropped;
-      }),
+      ageMs: slots.map((slot) => told(this.#ageMs[slot])),
+      ageMsMax: slots.map((slot) => told(this.#ageMsMax[slot])),
+      dropped: slots.map((slot) => told(this.#dropped[slot])),
       labels: this.#readLabels(slots),
     };
   }
@@ -264,10 +264,8 @@ class CameraHistory {
   }
 
   #clear(slot: number): void {
-    for (const ring of [this.#frames, this.#bytes, this.#ageMs, this.#ageMsMax, this.#counted]) {
-      ring[slot] = 0;
-    }
-    this.#dropped[slot] = Number.NaN;
+    for (const ring of [this.#frames, this.#bytes, this.#counted]) ring[slot] = 0;
+    for (const ring of [this.#ageMs, this.#ageMsMax, this.#dropped]) ring[slot] = Number.NaN;
     for (let series = 0; series < LABELS; series++) this.#found[series * STEPS + slot] = 0;
   }
 }
@@ -303,10 +301,10 @@ class AgeSample {
     this.#stride *= 2;
   }
 
-  /** 0 where there is no value. */
+  /** NaN where there is no value. */
   median(): number {
     const sorted = this.#values.slice(0, this.#size).sort();
-    return sorted[Math.floor(sorted.length / 2)] ?? 0;
+    return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
   }
 }
 
@@ -323,6 +321,11 @@ function isLater(frame: FrameIdentity, than: FrameIdentity | undefined): boolean
 /** A counter that is full stays so. */
 function add(counters: Uint16Array, at: number, count: number): void {
   counters[at] = Math.min(0xffff, (counters[at] ?? 0) + count);
+}
+
+/** Null where nothing was. */
+function told(value = Number.NaN): number | null {
+  return Number.isNaN(value) ? null : rounded(value);
 }
 
 function rounded(value: number): number {

@@ -11,6 +11,7 @@ import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import { checkListen, isLoopback } from '#runtime/loopback.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { startObservation } from '#runtime/observation.ts';
 import {
   brokerSettings,
@@ -58,13 +59,14 @@ async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
   const tokens = wallTokens === undefined ? undefined : readTokens(wallTokens, TOKEN_VARIABLE);
   const isOpen = tokens === undefined;
   checkListen(wallListen, !isOpen, { listen: 'HALFSIGHT_WALL_LISTEN', token: TOKEN_VARIABLE });
-  const tracing = await startTracing('halfsight-wall', environment);
+  const spans = new SpanWatch(clock, logger);
+  const tracing = await startTracing('halfsight-wall', environment, spans);
   const telemetry = new Telemetry();
   const parts = assemble({ tracer: tracing.tracer, telemetry, logger });
   const { wall, feed, channel } = parts;
   const observation = await startObservation({
     ...{ process: 'wall', serviceName: 'halfsight-wall', environment },
-    ...{ metrics: [telemetry], stopping, clock, logger },
+    ...{ metrics: [telemetry, spans], stopping, clock, logger },
     ready: () => ({ kafka: wall.isReading ? 'ok' : (wall.trouble ?? 'not read yet') }),
   });
   const app = await buildServer({ ...parts, tokens, pageFolder: PAGE_FOLDER, clock, logger });

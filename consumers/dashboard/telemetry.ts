@@ -66,6 +66,10 @@ export const WALL_METRICS = {
       name: 'halfsight_wall_cameras_without_row',
       help: 'Cameras beyond the most that are kept.',
     },
+    'frames-redriven': {
+      name: 'halfsight_wall_frames_redriven_total',
+      help: 'Frames that had been dead letters and were new here; their ages are in no chart.',
+    },
     'recent-bytes': {
       name: 'halfsight_wall_recent_frames_bytes',
       help: 'Results of the newest frames, which can be looked at, as records.',

@@ -44,6 +44,7 @@ export class WallState {
   readonly #toldMs = new Map<string, number>();
   readonly #untold = new Set<string>();
   #deadLetterCount = 0;
+  #redriven = 0;
 
   constructor(options: WallStateOptions) {
     this.#options = options;
@@ -64,6 +65,11 @@ export class WallState {
 
   get deadLetterCount(): number {
     return this.#deadLetterCount;
+  }
+
+  /** First results of frames whose ages are left out, since they had been dead letters. */
+  get redriven(): number {
+    return this.#redriven;
   }
 
   camera(cameraId: string): CameraView | undefined {
@@ -93,7 +99,9 @@ export class WallState {
     if (view.enterResult(result, received)) {
       this.frames.add(nowMs);
       this.frameBytes.add(nowMs, result.lineage.bitstreamBytes);
-      this.ages.add(received.arrival.ageMs, nowMs);
+      // Its age is how long it was a dead letter: that says nothing of how fast frames are.
+      if (result.redrives > 0) this.#redriven++;
+      else this.ages.add(received.arrival.ageMs, nowMs);
     }
     this.#touch(result.cameraId, false);
     return true;

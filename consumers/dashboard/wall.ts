@@ -44,6 +44,7 @@ export class Wall {
     });
     telemetry.gauge('cameras', () => this.state.shown);
     telemetry.gauge('cameras-without-row', () => this.state.untold);
+    telemetry.gauge('frames-redriven', () => this.state.redriven);
     telemetry.gauge('recent-bytes', () => this.recent.bytes);
     telemetry.gauge('recent-evicted', () => this.recent.evicted);
     telemetry.gauge('preview-bytes', () => this.previews.bytes);
@@ -64,7 +65,8 @@ export class Wall {
     const { bitstreamBytes } = lineage;
     const isCounted = result.task === 'detection' && result.status === 'ok';
     const labels = isCounted ? result.detections.map(({ label }) => label) : undefined;
-    const facts = { cameraId, epoch, sequence, ageMs: arrival.ageMs, bitstreamBytes, labels };
+    const ageMs = result.redrives > 0 ? undefined : arrival.ageMs;
+    const facts = { cameraId, epoch, sequence, ageMs, bitstreamBytes, labels };
     this.history.enterResult(facts, nowMs);
   }
 

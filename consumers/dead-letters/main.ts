@@ -4,6 +4,8 @@ import { print } from '#consumers/subscriber/print.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { commandLogger, runCommand } from '#runtime/command.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { createLogger } from '#runtime/log.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
 import { openFraming } from '#schemas/open-framing.ts';
@@ -34,7 +36,8 @@ async function run(command: DeadLettersCommand, stopping: AbortSignal): Promise<
     clock,
     logger: commandLogger,
   });
-  const tracing = await startTracing('halfsight-dead-letters', environment);
+  const spans = new SpanWatch(clock, createLogger({ level: 'warn', format: 'text' }));
+  const tracing = await startTracing('halfsight-dead-letters', environment, spans);
   try {
     const framing = await openFraming(environment.schemaRegistry, topics);
     const { tracer } = tracing;

@@ -91,6 +91,11 @@ export class Lane {
     return reached === -1 ? undefined : reached;
   }
 
+  /** When Kafka got the first delivery, milliseconds since the Unix epoch. */
+  get oldestTimestampMs(): number | undefined {
+    return this.#deliveries[0]?.record.timestampMs;
+  }
+
   /** All records below were handed in. */
   reached(offset: number): void {
     if (this.#state === 'dropped' || this.#isDraining) return;

@@ -1,23 +1,24 @@
 import { hostname } from 'node:os';
 import { loadBundle } from '#models/bundle.ts';
 import type { Broker } from '#runtime/broker.ts';
-import { type Clock, systemClock } from '#runtime/clock.ts';
+import { systemClock } from '#runtime/clock.ts';
 import type { Checks } from '#runtime/health-server.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
-import { aborted, type Lifecycle, readAtStart, runProcess } from '#runtime/lifecycle.ts';
+import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { startObservation } from '#runtime/observation.ts';
+import { PartitionLag } from '#runtime/partition-lag.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
-import { untilPossible } from '#runtime/until-possible.ts';
+import { Prerequisite } from '#runtime/until-possible.ts';
 import type { Framing } from '#schemas/framing.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { assemble } from './assemble.ts';
 import { forkEngine } from './engine-channel.ts';
 import { firstHeads } from './head-watcher.ts';
-import { PartitionLag } from './partition-lag.ts';
 import { type InferenceSettings, inferenceSettings } from './settings.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -42,15 +43,21 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   const settings = heads === undefined ? known : { ...known, engine: heads.live };
   const clock = systemClock;
   const telemetry = new Telemetry();
-  let checks = (): Checks => ({ broker: 'has not answered yet' });
+  const spans = new SpanWatch(clock, logger);
+  const servers = new Prerequisite('has not answered yet', {
+    event: 'consumer-waits',
+    delayMs: LIMITS.acquireRetryDelayMsMax,
+    ...{ stopping, clock, logger },
+  });
+  let checks = (): Checks => ({ broker: servers.state, model: 'not loaded yet' });
   const observation = await startObservation({
     ...{ process: 'inference', serviceName: 'halfsight-inference', environment },
-    ...{ metrics: [telemetry], ready: () => checks(), stopping, clock, logger },
+    ...{ metrics: [telemetry, spans], ready: () => checks(), stopping, clock, logger },
   });
   const broker = openKafka(brokerSettings(environment, 'inference'), { clock, logger });
-  const framing = await connect(broker, settings, { stopping, clock, logger });
+  const framing = await servers.attempt(() => connect(broker, settings));
   if (framing !== undefined) {
-    const tracing = await startTracing('halfsight-inference', environment);
+    const tracing = await startTracing('halfsight-inference', environment, spans);
     const { tracer } = tracing;
     const failure = Promise.withResolvers<never>();
     const consumer = `${settings.groupId}@${hostname()}-${process.pid}-${clock.nowUs()}`;
@@ -85,22 +92,11 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   await Promise.all([broker.close(), observation.close()]);
 });
 
-/**
- * Waits for the brokers (and the schema registry) for as long as it takes. A topic that is missing
- * is told now. Undefined when asked to stop meanwhile.
- */
-async function connect(
-  broker: Broker,
-  { topics, engine }: InferenceSettings,
-  { stopping, clock, logger }: Omit<Lifecycle, 'stop'> & { readonly clock: Clock },
-): Promise<Framing | undefined> {
+/** The brokers (and the schema registry) answer. A topic that is missing is told now. */
+async function connect(broker: Broker, { topics, engine }: InferenceSettings): Promise<Framing> {
   const results = engine.heads.map((task) => topics.results[task]);
   const shadows = environment.headsDirectory === undefined ? [] : [topics.headShadows];
   const used = [topics.frames, topics.deadLetters, ...results, ...shadows];
-  const attempt = async () => {
-    for (const { name } of used) await broker.partitionCount(name);
-    return await openFraming(environment.schemaRegistry, topics);
-  };
-  const waiting = { event: 'consumer-waits', delayMs: LIMITS.acquireRetryDelayMsMax };
-  return await untilPossible(attempt, { ...waiting, stopping, clock, logger });
+  for (const { name } of used) await broker.partitionCount(name);
+  return await openFraming(environment.schemaRegistry, topics);
 }

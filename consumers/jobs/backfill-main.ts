@@ -5,6 +5,7 @@ import { describeError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { EXIT, exitCodeOf, runProcess } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
 import type { BackfillSummary } from './backfill.ts';
@@ -40,7 +41,8 @@ async function backfill(
   const clock = systemClock;
   const brokers = environment.kafkaBrokers ?? localBrokers();
   const broker = openKafka(brokerSettings(environment, 'backfill', brokers), { clock, logger });
-  const tracing = await startTracing('halfsight-backfill', environment);
+  const spans = new SpanWatch(clock, logger);
+  const tracing = await startTracing('halfsight-backfill', environment, spans);
   const { tracer } = tracing;
   try {
     const summary = await runPreparedBackfill(order, {

@@ -7,11 +7,12 @@ import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { startObservation } from '#runtime/observation.ts';
 import { Polled } from '#runtime/polled.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
-import { untilPossible } from '#runtime/until-possible.ts';
+import { Prerequisite } from '#runtime/until-possible.ts';
 import { backfillSpecs, topicTable } from '#schemas/topics.ts';
 import { JobQueue } from './job-queue.ts';
 import { KINDS } from './kinds.ts';
@@ -45,30 +46,24 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
   void depths.run(stopping);
   const names = KINDS.map((kind) => kind.name);
   const telemetry = new JobTelemetry(names, () => depths.latest);
-  let waitsFor = 'not looked for yet';
+  const spans = new SpanWatch(clock, logger);
+  const servers = new Prerequisite('not looked for yet', {
+    ...{ event: 'jobs-wait', delayMs: LIMITS.acquireRetryDelayMsMax, stopping, clock, logger },
+  });
   const observation = await startObservation({
     ...{ process: 'jobs', serviceName: 'halfsight-jobs', environment },
-    ...{ metrics: telemetry.sources, stopping, clock, logger },
+    ...{ metrics: [...telemetry.sources, spans], stopping, clock, logger },
     ready: () => ({
-      start: waitsFor,
+      start: servers.state,
       redis: depths.latest === undefined ? 'it does not answer' : 'ok',
     }),
   });
-  const check = async () => {
+  await servers.attempt(async () => {
     await checkBroker(broker, [topics.frames, ...backfillSpecs(topics)]);
     await queue.ping();
-  };
-  const waiting = {
-    event: 'jobs-wait',
-    delayMs: LIMITS.acquireRetryDelayMsMax,
-    onTrouble: (trouble: string) => {
-      waitsFor = trouble;
-    },
-  };
-  await untilPossible(check, { ...waiting, stopping, clock, logger });
+  });
   if (!stopping.aborted) {
-    waitsFor = 'ok';
-    const tracing = await startTracing('halfsight-jobs', environment);
+    const tracing = await startTracing('halfsight-jobs', environment, spans);
     const { tracer } = tracing;
     const name = `${hostname()}-${process.pid}`;
     const stopFigures = logFigures(() => telemetry.figures(), clock, logger);

@@ -100,7 +100,7 @@ export class QueueConnection {
 
   #inTime<T>(work: Promise<T>): Promise<T> {
     return withTimeout(this.#clock, LIMITS.jobQueueTimeoutMs, work, () => {
-      return unavailable('Redis does not answer.');
+      return redisUnavailable('Redis does not answer.');
     });
   }
 }
@@ -112,20 +112,20 @@ export function judge(error: unknown): HalfsightError | undefined {
   const code = (error as NodeJS.ErrnoException).code;
   if (error.name === 'ReplyError') {
     if (/^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN)/.test(error.message)) {
-      return unavailable(`Redis answers: ${error.message}.`, error);
+      return redisUnavailable(`Redis answers: ${error.message}.`, error);
     }
     return new HalfsightError('queue-refused', `Redis answers: ${error.message}.`, {
       advice: 'Check the user in REDIS_URL and what it may do; Redis must be version 7 or newer.',
       cause: error,
     });
   }
-  if (code === 'ECONNREFUSED') return unavailable('Redis is not running.', error);
+  if (code === 'ECONNREFUSED') return redisUnavailable('Redis is not running.', error);
   const isCut = /^(Connection is closed|Stream isn't writeable|Command timed out)/;
   if (typeof code !== 'string' && !isCut.test(error.message)) return undefined;
-  return unavailable(`the connection to Redis failed (${error.message}).`, error);
+  return redisUnavailable(`the connection to Redis failed (${error.message}).`, error);
 }
 
-function unavailable(message: string, cause?: Error): HalfsightError {
+export function redisUnavailable(message: string, cause?: Error): HalfsightError {
   return new HalfsightError('queue-unavailable', message, {
     advice: 'Check REDIS_URL, and the network between here and there.',
     ...(cause === undefined ? {} : { cause }),

@@ -74,7 +74,7 @@ export class JobWorker {
     this.#redis.on('ready', () => this.#watch.back());
     // A connection that is cut, and closed again as soon as it is made, is no error to ioredis.
     this.#redis.on('close', () => {
-      if (!this.#isStopping) this.#watch.fault(new Error('Connection is closed'));
+      if (!this.#isStopping) this.#watch.closed();
     });
     this.#worker = new Worker(
       QUEUE_NAME,

@@ -4,6 +4,7 @@ import { onInterrupts } from '#runtime/interrupts.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, EXIT, exitCodeOf } from '#runtime/lifecycle.ts';
 import { createLogger } from '#runtime/log.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
 import { openFraming } from '#schemas/open-framing.ts';
@@ -50,7 +51,8 @@ async function follow(args: FollowArguments, stopping: AbortSignal): Promise<voi
   const clock = systemClock;
   const live = topicTable({ prefix: environment.topicPrefix });
   const topics = args.backfill ? backfillTopics(live) : live;
-  const tracing = await startTracing('halfsight-subscriber', environment);
+  const spans = new SpanWatch(clock, logger);
+  const tracing = await startTracing('halfsight-subscriber', environment, spans);
   const brokers = environment.kafkaBrokers ?? localBrokers();
   const quiet = createLogger({ level: 'error', format: 'text' });
   const broker = openKafka(brokerSettings(environment, 'follow', brokers), {

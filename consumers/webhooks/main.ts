@@ -3,11 +3,12 @@ import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { startObservation } from '#runtime/observation.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
-import { untilPossible } from '#runtime/until-possible.ts';
+import { Prerequisite } from '#runtime/until-possible.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { readHooks } from './hooks-file.ts';
@@ -27,23 +28,21 @@ const clock = systemClock;
 await runProcess(rootLogger, async ({ stopping, logger }) => {
   const hooks = readHooks(environment);
   const [kafka, redis] = [brokerSettings(environment, 'webhooks'), redisSettings(environment)];
+  const spans = new SpanWatch(clock, logger);
   let worker: WebhookWorker | undefined;
-  let waitsFor = 'not asked yet';
+  // Kafka and Redis are waited for by each hook.
+  const schemas = new Prerequisite('not asked yet', {
+    ...{ event: 'webhooks-wait', delayMs: LIMITS.webhookWaitMs, stopping, clock, logger },
+  });
   const observation = await startObservation({
     ...{ process: 'webhooks', serviceName: 'halfsight-webhooks', environment },
-    metrics: [{ families: () => (worker?.metrics ?? []).flatMap((one) => one.families()) }],
-    ready: () => worker?.ready() ?? { schemas: waitsFor },
+    metrics: [{ families: () => (worker?.metrics ?? []).flatMap((one) => one.families()) }, spans],
+    ready: () => worker?.ready() ?? { schemas: schemas.state, kafka: 'not asked yet' },
     ...{ stopping, clock, logger },
   });
-  // Kafka and Redis are waited for by each hook.
-  const framing = await untilPossible(() => openFraming(environment.schemaRegistry, topics), {
-    ...{ event: 'webhooks-wait', delayMs: LIMITS.webhookWaitMs, stopping, clock, logger },
-    onTrouble: (trouble) => {
-      waitsFor = trouble;
-    },
-  });
+  const framing = await schemas.attempt(() => openFraming(environment.schemaRegistry, topics));
   if (framing !== undefined) {
-    const tracing = await startTracing('halfsight-webhooks', environment);
+    const tracing = await startTracing('halfsight-webhooks', environment, spans);
     const broker = openKafka(kafka, { clock, logger });
     const failed = Promise.withResolvers<never>();
     worker = new WebhookWorker({

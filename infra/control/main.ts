@@ -17,6 +17,7 @@ import { listenAt } from '#runtime/listen.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import { checkListen, isLoopback } from '#runtime/loopback.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { type Observation, startObservation } from '#runtime/observation.ts';
 import { Polled } from '#runtime/polled.ts';
 import type { RedisSettings } from '#runtime/redis.ts';
@@ -59,10 +60,11 @@ async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
     token: TOKEN_VARIABLE,
   });
   const redis = redisSettings(environment);
-  const tracing = await startTracing('halfsight-control', environment);
+  const spans = new SpanWatch(systemClock, logger);
+  const tracing = await startTracing('halfsight-control', environment, spans);
   const telemetry = new Telemetry();
   const parts = assemble({ redis, tracer: tracing.tracer, telemetry, stopping, logger });
-  const observation = await observed(parts);
+  const observation = await observed({ ...parts, spans });
   const app = await buildServer({ ...parts, clients });
   const address = await listenAt(controlListen, 'HALFSIGHT_CONTROL_LISTEN', (at) =>
     app.listen({ ...at, listenTextResolver: (text) => text }),
@@ -84,8 +86,10 @@ async function serve(stopping: AbortSignal, logger: Logger): Promise<void> {
 }
 
 /** Where HALFSIGHT_HEALTH_LISTEN and OpenTelemetry's variables say. */
-function observed(parts: Given & { readonly registry: RedisRegistry }): Promise<Observation> {
-  const { registry, telemetry, stopping, logger } = parts;
+function observed(
+  parts: Given & { readonly registry: RedisRegistry; readonly spans: SpanWatch },
+): Promise<Observation> {
+  const { registry, telemetry, spans, stopping, logger } = parts;
   const clock = systemClock;
   const redis = new Polled({
     ask: async () => {
@@ -100,7 +104,7 @@ function observed(parts: Given & { readonly registry: RedisRegistry }): Promise<
   telemetry.gauge('redis-up', () => Number(redis.latest === true));
   return startObservation({
     ...{ process: 'control', serviceName: 'halfsight-control', environment },
-    ...{ metrics: [telemetry], stopping, clock, logger },
+    ...{ metrics: [telemetry, spans], stopping, clock, logger },
     ready: () => ({ redis: redis.latest === true ? 'ok' : 'it does not answer' }),
   });
 }

@@ -1,4 +1,4 @@
-import { BRIDGE_METRICS } from '#consumers/bridge/telemetry.ts';
+import { BRIDGE_LABELS, BRIDGE_METRICS } from '#consumers/bridge/telemetry.ts';
 import { WALL_METRICS } from '#consumers/dashboard/telemetry.ts';
 import { INFERENCE_METRICS } from '#consumers/inference/metric-tables.ts';
 import { JOB_KIND_METRICS, JOB_WORKER_METRICS } from '#consumers/jobs/telemetry.ts';
@@ -14,6 +14,7 @@ import { EXPORT_METRICS } from '#runtime/metrics/export-watch.ts';
 import type { Family } from '#runtime/metrics/family.ts';
 import type { MetricTables } from '#runtime/metrics/metrics.ts';
 import { processMetrics } from '#runtime/metrics/process-metrics.ts';
+import { SPAN_METRICS } from '#runtime/metrics/span-watch.ts';
 import { unitOf } from '#runtime/metrics/unit.ts';
 
 export interface ProcessMetrics {
@@ -36,7 +37,7 @@ export function allMetrics(): readonly ProcessMetrics[] {
       title: 'Webhooks',
       metrics: [...describeTables(WEBHOOK_WORKER_METRICS), ...labelled(HOOK_METRICS, 'hook')],
     },
-    { title: 'Bridge', metrics: describeTables(BRIDGE_METRICS) },
+    { title: 'Bridge', metrics: labelled(BRIDGE_METRICS, ...BRIDGE_LABELS) },
     {
       title: 'Worker of jobs',
       metrics: [...describeTables(JOB_WORKER_METRICS), ...labelled(JOB_KIND_METRICS, 'kind')],
@@ -45,14 +46,18 @@ export function allMetrics(): readonly ProcessMetrics[] {
     { title: 'Wall', metrics: describeTables(WALL_METRICS) },
     {
       title: 'Every process',
-      metrics: [...processMetrics('').families().map(described), ...describeTables(EXPORT_METRICS)],
+      metrics: [
+        ...processMetrics('').families().map(described),
+        ...describeTables(EXPORT_METRICS),
+        ...describeTables(SPAN_METRICS),
+      ],
     },
   ];
 }
 
-/** Of something that a process has several of, told apart by a label. */
-function labelled(tables: MetricTables, label: string): readonly MetricDescription[] {
-  return describeTables(tables).map((row) => ({ ...row, labels: [label, ...row.labels] }));
+/** Of something that there are several of, told apart by labels. */
+function labelled(tables: MetricTables, ...own: readonly string[]): readonly MetricDescription[] {
+  return describeTables(tables).map((row) => ({ ...row, labels: [...own, ...row.labels] }));
 }
 
 function described(family: Family): MetricDescription {

@@ -12,6 +12,7 @@ import { aborted, readAtStart, runProcess } from '#runtime/lifecycle.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import type { MetricSource } from '#runtime/metrics/family.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { startObservation } from '#runtime/observation.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { brokerSettings, readEnvironment, redisSettings } from '#runtime/settings.ts';
@@ -88,9 +89,10 @@ await runProcess(rootLogger, async ({ stopping, logger }) => {
     clock: systemClock,
     logger,
   });
-  const tracing = await startTracing('halfsight-camera', environment);
+  const spans = new SpanWatch(systemClock, logger);
+  const tracing = await startTracing('halfsight-camera', environment, spans);
   const progress: { link?: Link; isEncoding?: boolean } = {};
-  const metrics: MetricSource[] = [];
+  const metrics: MetricSource[] = [spans];
   const observation = await startObservation({
     ...{ process: 'agent', serviceName: 'halfsight-camera', environment },
     ...{ metrics, stopping, clock: systemClock, logger },

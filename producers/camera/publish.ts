@@ -80,8 +80,11 @@ export class Publisher {
   #publishedBytes = 0;
   #takenCount = 0;
   #droppedCount = 0;
-  /** When the oldest pending frame came, or became the oldest because others left before it. */
-  #lingerFromMs = 0;
+  /**
+   * When the oldest pending frame came, or became the oldest because others left before it. While
+   * the spool is in use, all that is pending is stored `spoolLingerMs` later.
+   */
+  #spoolLingerFromMs = 0;
   /** When the last batch was begun. */
   #sentMs = Number.NEGATIVE_INFINITY;
   #cancelTimer: Cancel | undefined;
@@ -105,7 +108,7 @@ export class Publisher {
       record.value.length <= LIMITS.frameRecordBytesMax,
       'a record over the limit is dropped before it is published',
     );
-    if (this.#pending.length === 0) this.#lingerFromMs = this.#options.clock.monotonicMs();
+    if (this.#pending.length === 0) this.#spoolLingerFromMs = this.#options.clock.monotonicMs();
     this.#pending.push({ journey, record });
     this.#takenCount++;
     if (this.#givingUp.signal.aborted) {
@@ -198,7 +201,7 @@ export class Publisher {
     const leftMs = this.#sentMs + LIMITS.sendIntervalMs - nowMs;
     const isFull = this.#pending.bytes >= this.#batchSize.bytes;
     if (leftMs > 0 && !isFull && !this.#isDraining) return leftMs;
-    this.#lingerFromMs = nowMs;
+    this.#spoolLingerFromMs = nowMs;
     const entries = this.#takeOwned();
     if (entries.length === 0) return Number.POSITIVE_INFINITY;
     this.#send({ entries, stored: undefined, startMs: nowMs });
@@ -230,15 +233,15 @@ export class Publisher {
       // It still has to be sent, but its bytes are no longer what memory is kept from.
       if (batch.stored === undefined) return LIMITS.spoolAfterMs;
       batch.entries = [];
-      this.#lingerFromMs = Number.NEGATIVE_INFINITY;
+      this.#spoolLingerFromMs = Number.NEGATIVE_INFINITY;
       const { records, bytes } = spool.report();
       this.#options.logger.warn('publish-spooled', { records, bytes });
     }
     if (this.#pending.length === 0) return Number.POSITIVE_INFINITY;
-    const leftMs = this.#lingerFromMs + LIMITS.spoolLingerMs - nowMs;
+    const leftMs = this.#spoolLingerFromMs + LIMITS.spoolLingerMs - nowMs;
     if (leftMs > 0) return leftMs;
     const entries = this.#pending.take();
-    this.#lingerFromMs = nowMs;
+    this.#spoolLingerFromMs = nowMs;
     if (spool.append(entries) !== undefined) return Number.POSITIVE_INFINITY;
     this.#pending.putBack(entries);
     return LIMITS.spoolAfterMs;

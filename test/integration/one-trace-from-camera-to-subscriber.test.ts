@@ -4,6 +4,9 @@ import { waterfall } from '#consumers/dashboard/traces/waterfall.ts';
 import { subscribe } from '#consumers/subscriber/subscribe.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
+import { silentLogger } from '#runtime/log.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
+import { readEnvironment } from '#runtime/settings.ts';
 import { startTracing, type Tracing } from '#runtime/trace.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { TASKS } from '#schemas/result.ts';
@@ -23,7 +26,8 @@ let tracing: Tracing;
 beforeAll(async () => {
   sink = await startOtlpSink();
   Object.assign(process.env, sink.variables);
-  tracing = await startTracing('halfsight-subscriber', { tracingEnabled: true });
+  const watch = new SpanWatch(systemClock, silentLogger);
+  tracing = await startTracing('halfsight-subscriber', readEnvironment(), watch);
 });
 
 afterAll(async () => {

@@ -9,6 +9,7 @@ import { WebhookWorker } from '#consumers/webhooks/webhook-worker.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
@@ -59,7 +60,8 @@ it('a frame that is refused, redriven and sent to a webhook has one trace', asyn
   expect(await agent.stop()).toBe(0);
   expect(await other.stop()).toBe(0);
 
-  const tracing = await startTracing('halfsight-webhooks', { tracingEnabled: true });
+  const watch = new SpanWatch(systemClock, silentLogger);
+  const tracing = await startTracing('halfsight-webhooks', readEnvironment(), watch);
   const receiver = new WebhookReceiver(SECRET);
   await receiver.listen();
   ends.push(() => receiver.close());

@@ -131,6 +131,67 @@ export const FLEET_BOARD: Board = {
       ],
     },
     {
+      title: 'Bridges',
+      charts: [
+        {
+          title: 'Lag of bridges',
+          about: 'Age of the oldest result that is not in the topic of others yet.',
+          unit: 's',
+          queries: {
+            '{{task}} to {{to}}': largest('halfsight_bridge_lag_seconds', ['task', 'to']),
+          },
+        },
+        {
+          title: 'Frames written a second',
+          about: 'In the format of others, by the topic that they are for.',
+          unit: 'cps',
+          queries: {
+            '{{task}} to {{to}}': rate('halfsight_bridge_frames_written_total', ['task', 'to']),
+          },
+        },
+        {
+          title: 'Results left out a second',
+          about: 'Of which no frame is written. shed, unwanted: the head did not run.',
+          unit: 'cps',
+          kind: 'areas',
+          queries: {
+            '{{reason}} to {{to}}': rate('halfsight_bridge_dropped_total', ['reason', 'to']),
+          },
+        },
+        {
+          title: 'Age of a frame when it is written, p95',
+          about: 'From the capture until it is in the topic of others. Its exemplars are traces.',
+          unit: 's',
+          exemplars: true,
+          queries: {
+            '{{task}} to {{to}}': quantile(0.95, { name: 'halfsight_bridge_frame_age_seconds' }, [
+              ...['task', 'to'],
+            ]),
+          },
+        },
+        {
+          title: 'A transaction of a bridge, p95',
+          about: 'Frames, and the position behind their results.',
+          unit: 's',
+          queries: {
+            '{{task}} to {{to}}': quantile(0.95, { name: 'halfsight_bridge_transaction_seconds' }, [
+              ...['task', 'to'],
+            ]),
+          },
+        },
+        {
+          title: 'Transactions of bridges that failed',
+          about: 'A second; what they held is written again unless it was committed.',
+          unit: 'cps',
+          queries: {
+            '{{task}} to {{to}}': rate('halfsight_bridge_transactions_failed_total', [
+              ...['task', 'to'],
+            ]),
+          },
+        },
+      ],
+    },
+    {
       title: 'Webhooks, jobs, control',
       charts: [
         {

@@ -2,6 +2,8 @@ import { systemClock } from '#runtime/clock.ts';
 import { startHealthServer } from '#runtime/health-server.ts';
 import { silentLogger } from '#runtime/log.ts';
 import type { MetricSource } from '#runtime/metrics/family.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
+import { readEnvironment } from '#runtime/settings.ts';
 import { noTracer, startTracing, type Tracer } from '#runtime/trace.ts';
 
 /** Who looks at a program of the benchmarks while it works. */
@@ -27,7 +29,8 @@ export async function startTracer(
   process.env.OTEL_METRICS_EXPORTER = 'none';
   process.env.OTEL_LOGS_EXPORTER = 'none';
   process.env.OTEL_BSP_SCHEDULE_DELAY = '500';
-  return (await startTracing(serviceName, { tracingEnabled: true })).tracer;
+  const watch = new SpanWatch(systemClock, silentLogger);
+  return (await startTracing(serviceName, readEnvironment(), watch)).tracer;
 }
 
 /** host:port of the metrics; empty where nobody reads any. */

@@ -8,6 +8,7 @@ import { defined } from '#runtime/assert.ts';
 import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
+import { type KafkaJs, kafkajs } from '#runtime/kafka/kafkajs.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { backfillSpecs, type TopicTable, topicSpecs, topicTable } from '#schemas/topics.ts';
@@ -22,6 +23,8 @@ import { useStack } from '#test/integration/stack.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 
 export const PREFIX = 'watched';
+/** A topic of others. */
+const BRIDGED = 'mdx-raw';
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
 
 /** What they are in `halfsight_build_info`, and in the names of their jobs. */
@@ -31,6 +34,7 @@ const PROCESSES = {
   crowded: 'agent',
   inference: 'inference',
   webhooks: 'webhooks',
+  bridge: 'bridge',
   /** Behind a line. */
   jobs: 'jobs',
   control: 'control',
@@ -53,6 +57,9 @@ export interface WatchedInstallation {
   readonly prometheus: Prometheus;
   /** Over which those behind them look for Kafka when they start. */
   readonly lines: Readonly<Record<'crowded' | 'jobs', NetworkProxy>>;
+  /** Of the topic of others that the bridge writes. */
+  deleteBridged(): Promise<void>;
+  createBridged(): Promise<void>;
   /** Which process it is, as labels of its series have it. */
   labelsOf(name: ProcessName): string;
   /** What the agent `crowded` runs from its next start on. */
@@ -68,6 +75,8 @@ export function useWatchedInstallation(): () => WatchedInstallation {
   beforeAll(async () => {
     const topics = topicTable({ prefix: PREFIX, partitionCount: 2 });
     const broker = await openTopics(stack(), topics);
+    const bridged = ownerOf(stack(), BRIDGED);
+    await bridged.createBridged();
     const folder = mkdtempSync(join(tmpdir(), 'halfsight-watched-'));
     await makeTestClip(join(folder, 'gate.mp4'), { size: '160x120', rate: 10 });
     copyFileSync(join(folder, 'gate.mp4'), join(folder, 'yard.mp4'));
@@ -80,10 +89,10 @@ export function useWatchedInstallation(): () => WatchedInstallation {
     const variables = { ...variablesOf(stack(), folder), ...sink.variables };
     const ports = await choosePorts(PROCESS_NAMES.length + 4, [], seededRandom(freshSeed()));
     const port = (index: number) => defined(ports[index], 'a port');
-    const lines = { crowded: await lineTo(stack(), port(7)), jobs: await lineTo(stack(), port(8)) };
+    const lines = { crowded: await lineTo(stack(), port(8)), jobs: await lineTo(stack(), port(9)) };
     const processes = describeProcesses(port, folder, variables);
     for (const one of Object.values(processes)) one.start();
-    const prometheus = Prometheus.start(port(9), targetsOf(processes), ALERTS_IN_HASTE);
+    const prometheus = Prometheus.start(port(10), targetsOf(processes), ALERTS_IN_HASTE);
     const labelsOf = (name: ProcessName) =>
       `job="halfsight-${PROCESSES[name]}",instance="${processes[name].address}"`;
     ends.push(
@@ -93,7 +102,7 @@ export function useWatchedInstallation(): () => WatchedInstallation {
     );
     installation = {
       ...{ stack: stack(), broker, topics, folder, processes, receivers, prometheus },
-      ...{ lines, labelsOf, setCrowd },
+      ...{ lines, labelsOf, setCrowd, ...bridged },
     };
   });
   afterAll(async () => {
@@ -108,6 +117,21 @@ async function openTopics({ brokers }: LocalStack, topics: TopicTable): Promise<
   const broker = openKafka(settings, { clock: systemClock, logger: silentLogger });
   await broker.ensureTopics([...topicSpecs(topics), ...backfillSpecs(topics)]);
   return broker;
+}
+
+/** Each time a client of its own: one that knew the topic fails in everything once it is gone. */
+function ownerOf({ brokers }: LocalStack, topic: string) {
+  const kafka = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const withAdmin = async (action: (admin: KafkaJs.Admin) => Promise<unknown>) => {
+    const admin = kafka.admin();
+    await admin.connect();
+    await action(admin);
+    await admin.disconnect();
+  };
+  return {
+    createBridged: () => withAdmin((admin) => admin.createTopics({ topics: [{ topic }] })),
+    deleteBridged: () => withAdmin((admin) => admin.deleteTopics({ topics: [topic] })),
+  };
 }
 
 function writeConfigurations(
@@ -171,16 +195,18 @@ function describeProcesses(
   folder: string,
   variables: Readonly<Record<string, string>>,
 ): WatchedInstallation['processes'] {
-  const control = { ...variables, HALFSIGHT_CONTROL_LISTEN: `127.0.0.1:${port(6)}` };
+  const control = { ...variables, HALFSIGHT_CONTROL_LISTEN: `127.0.0.1:${port(7)}` };
   const behind = (line: number) => ({ ...variables, KAFKA_BROKERS: `127.0.0.1:${port(line)}` });
+  const order = ['bridge', '--format', 'nv-frame', '--topic', 'detection', '--to', BRIDGED];
   const agent = (file: string) => ['producers/camera/main.ts', '--config', join(folder, file)];
   return {
     agent: new WatchedProcess(port(0), agent('agent.yaml'), variables),
-    crowded: new WatchedProcess(port(1), agent('crowded.yaml'), behind(7)),
+    crowded: new WatchedProcess(port(1), agent('crowded.yaml'), behind(8)),
     inference: new WatchedProcess(port(2), ['consumers/inference/main.ts'], variables),
     webhooks: new WatchedProcess(port(3), ['consumers/webhooks/main.ts'], variables),
-    jobs: new WatchedProcess(port(4), ['consumers/jobs/main.ts'], behind(8)),
-    control: new WatchedProcess(port(5), ['infra/control/main.ts'], control),
+    bridge: new WatchedProcess(port(4), ['infra/command/main.ts', ...order], variables),
+    jobs: new WatchedProcess(port(5), ['consumers/jobs/main.ts'], behind(9)),
+    control: new WatchedProcess(port(6), ['infra/control/main.ts'], control),
   };
 }
 

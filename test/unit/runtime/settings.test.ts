@@ -44,6 +44,28 @@ describe('readEnvironment', () => {
     expect(failure(wrong).message).toContain('OTEL_EXPORTER_OTLP_METRICS_PROTOCOL');
   });
 
+  it('sends spans in batches as OpenTelemetry says, unless they go elsewhere too', () => {
+    const read = (variables: Record<string, string>) => readEnvironment(variables).spanExport;
+    const named = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+    expect(read({})).toBeUndefined();
+    expect(read(named)).toEqual({
+      protocol: 'http/protobuf',
+      maxQueueSize: 2_048,
+      maxExportBatchSize: 512,
+      scheduledDelayMillis: 5_000,
+      exportTimeoutMillis: 30_000,
+    });
+    const changes = { OTEL_BSP_SCHEDULE_DELAY: '200', OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'grpc' };
+    expect(read({ OTEL_TRACES_EXPORTER: 'otlp', ...changes })).toMatchObject({
+      protocol: 'grpc',
+      scheduledDelayMillis: 200,
+    });
+    expect(read({ ...named, OTEL_TRACES_EXPORTER: 'otlp,console' })).toBeUndefined();
+    expect(read({ ...named, OTEL_SDK_DISABLED: 'true' })).toBeUndefined();
+    const wrong = { ...named, OTEL_BSP_MAX_QUEUE_SIZE: 'many' };
+    expect(failure(wrong).message).toContain('OTEL_BSP_MAX_QUEUE_SIZE');
+  });
+
   it('treats an empty variable as unset', () => {
     expect(readEnvironment({ KAFKA_BROKERS: ' ' }).kafkaBrokers).toBeUndefined();
   });

@@ -1,7 +1,13 @@
 import { context, propagation, trace } from '@opentelemetry/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '#runtime/clock.ts';
+import { silentLogger } from '#runtime/log.ts';
+import { SpanWatch } from '#runtime/metrics/span-watch.ts';
+import { readEnvironment } from '#runtime/settings.ts';
 import { noTracer, startTracing, type Tracing, traceparentOf } from '#runtime/trace.ts';
 import { type OtlpSink, startOtlpSink } from '#test/fixtures/otlp-sink.ts';
+
+const watch = new SpanWatch(systemClock, silentLogger);
 
 const SAMPLED = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
@@ -36,7 +42,7 @@ describe('tracing', () => {
   beforeAll(async () => {
     sink = await startOtlpSink();
     for (const [name, value] of Object.entries(sink.variables)) vi.stubEnv(name, value);
-    tracing = await startTracing('halfsight-test', { tracingEnabled: true });
+    tracing = await startTracing('halfsight-test', readEnvironment(), watch);
   });
 
   afterAll(async () => {
@@ -47,7 +53,7 @@ describe('tracing', () => {
   });
 
   it('loads nothing and does nothing when it is off', async () => {
-    const off = await startTracing('halfsight-test', { tracingEnabled: false });
+    const off = await startTracing('halfsight-test', readEnvironment({}), watch);
     expect(off.tracer).toBe(noTracer);
     expect(off.tracer.start('capture', { root: true }).traceparent()).toBeUndefined();
     const handedOn = off.tracer.start('parse', { parent: SAMPLED });
@@ -88,10 +94,12 @@ describe('tracing without anybody who takes the spans', () => {
     for (const api of [trace, propagation, context]) api.disable();
   });
 
-  it('stops all the same', async () => {
+  it('stops all the same, and counts what nobody took', async () => {
     vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', 'http://127.0.0.1:1');
-    const { tracer, stop } = await startTracing('halfsight-test', { tracingEnabled: true });
+    const { tracer, stop } = await startTracing('halfsight-test', readEnvironment(), watch);
     tracer.start('capture', { root: true }).end();
+    const before = watch.total('dropped-stopped');
     await stop();
+    expect(watch.total('dropped-stopped') - before, 'counted as dropped').toBe(1);
   });
 });

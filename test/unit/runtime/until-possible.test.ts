@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '#runtime/clock.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { silentLogger } from '#runtime/log.ts';
-import { untilPossible } from '#runtime/until-possible.ts';
+import { Prerequisite, untilPossible } from '#runtime/until-possible.ts';
 
 const away = () => new HalfsightError('broker-unavailable', 'the broker is away.');
 
@@ -41,4 +41,27 @@ test('whoever is asked to stop waits no longer', async () => {
   };
   expect(await untilPossible(attempt, { ...waits, delayMs: 3_600_000 })).toBeUndefined();
   expect(troubles).toHaveLength(1);
+});
+
+test('a prerequisite says what is in its way, until it is there', async () => {
+  const { waits } = options();
+  const broker = new Prerequisite('not asked yet', waits);
+  const states = [broker.state];
+  const attempt = async () => {
+    states.push(broker.state);
+    if (states.length < 4) throw away();
+    return 'there';
+  };
+  expect(await broker.attempt(attempt)).toBe('there');
+  const why = 'broker-unavailable: the broker is away.';
+  expect(states).toEqual(['not asked yet', 'not asked yet', why, why]);
+  expect(broker.state).toBe('ok');
+});
+
+test('a prerequisite that is waited for no longer is not there', async () => {
+  const controller = new AbortController();
+  const broker = new Prerequisite('not asked yet', options(controller).waits);
+  controller.abort();
+  expect(await broker.attempt(async () => 'there')).toBeUndefined();
+  expect(broker.state).toBe('not asked yet');
 });

@@ -1,14 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { BridgeTelemetry } from '#consumers/bridge/telemetry.ts';
 import { TopicBridge } from '#consumers/bridge/topic-bridge.ts';
 import { NV_FRAME } from '#consumers/export/formats/nv-frame.ts';
 import { allSpecs } from '#infra/topics/create.ts';
 import type { IncomingRecord, OutgoingRecord } from '#runtime/broker.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { parseFrameId } from '#schemas/frame.ts';
-import { singleObjectFraming } from '#schemas/framing.ts';
+import { type Framing, singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult, type ResultEnvelope } from '#schemas/result.ts';
 import { bridgeGroups, topicTable } from '#schemas/topics.ts';
 import { Cluster } from '#test/simulation/broker/cluster.ts';
@@ -53,14 +55,15 @@ function scene(seed = 1) {
       while (!(await attempt().catch(() => false))) await time.sleep(50);
       await transactor.close();
     },
-    start(from: 'earliest' | 'latest' = 'earliest', to = TO) {
+    start(from: 'earliest' | 'latest' = 'earliest', to = TO, framing = FRAMING) {
       const host = new Host('bridge', time);
-      const telemetry = new BridgeTelemetry();
+      const order = { format: NV_FRAME, task: 'detection', to, from } as const;
+      const telemetry = new BridgeTelemetry(order);
       const stopping = new AbortController();
       const failures: unknown[] = [];
       const bridge = new TopicBridge({
-        ...{ format: NV_FRAME, task: 'detection', to, from, topics, framing: FRAMING },
-        ...{ telemetry, tracer: noTracer, clock: host.clock, logger: silentLogger },
+        ...{ ...order, topics, framing, telemetry },
+        ...{ tracer: noTracer, clock: host.clock, logger: silentLogger },
         broker: connectTo(cluster, host, random.fork(`bridge ${time.nowUs()}`)),
         ...{ stopping: stopping.signal, onFailed: (error) => void failures.push(error) },
       });
@@ -82,6 +85,13 @@ const frameIn = ({ value }: IncomingRecord) => JSON.parse(Buffer.from(value ?? [
 function sequencesOf({ written }: Scene, camera: string): (number | undefined)[] {
   const frames = written().filter(({ key }) => key === camera);
   return frames.map((record) => parseFrameId(frameIn(record).id)?.sequence);
+}
+
+function lagIn(telemetry: BridgeTelemetry, unit: string, labels: object): number | undefined {
+  const name = `halfsight_bridge_lag_${unit}`;
+  const family = telemetry.families().find((one) => one.name === name);
+  const samples = family === undefined || family.type === 'histogram' ? [] : family.samples;
+  return samples.find((sample) => isDeepStrictEqual(sample.labels, labels))?.value;
 }
 
 describe('a bridge to a topic', () => {
@@ -157,6 +167,16 @@ describe('a bridge to a topic', () => {
     expect(bridge.ready()).toEqual({ kafka: 'ok' });
   });
 
+  it('leaves out the ages of frames that had been dead letters, and counts these', async () => {
+    const { time, write, record, start } = scene();
+    await time.drive(write([record({ sequence: 1 }), record({ sequence: 2, redrives: 1 })]));
+    const { telemetry } = start();
+    await time.drive(time.sleep(20_000));
+    expect(telemetry.snapshot()).toMatchObject({ 'frames-written': 2, 'frames-redriven': 1 });
+    const ages = telemetry.families().find(({ name }) => name.endsWith('_frame_age_seconds'));
+    expect(ages).toMatchObject({ distributions: [{ count: 1 }] });
+  });
+
   it('begins with what comes from now on, and not again after a restart', async () => {
     const stage = scene();
     const { time, write, record, start } = stage;
@@ -186,6 +206,31 @@ describe('a bridge to a topic', () => {
     await time.drive(time.sleep(20_000));
     expect(telemetry.total('dropped-deleted-unread')).toBe(3);
     expect(sequencesOf(stage, 'gate')).toEqual([4]);
+  });
+
+  it('says how far behind it is while the schema registry is away, and is not later', async () => {
+    const stage = scene();
+    const { time, write, record, start, written, cluster, topic } = stage;
+    let isAway = true;
+    const framing: Framing = {
+      ...FRAMING,
+      async learn() {
+        if (isAway) throw new HalfsightError('schema-registry-unavailable', 'away');
+      },
+    };
+    const { telemetry } = start('earliest', TO, framing);
+    await time.drive(time.sleep(20_000));
+    await time.drive(write([1, 2, 3].map((sequence) => record({ sequence }))));
+    await time.drive(time.sleep(60_000));
+    const { partition } = cluster.partitionFor(topic, 'gate');
+    const labels = { task: 'detection', format: 'nv-frame', to: TO, partition: `${partition}` };
+    const lag = () => ['records', 'seconds'].map((unit) => lagIn(telemetry, unit, labels));
+    // The marker of their transaction is the fourth.
+    expect(lag()).toEqual([4, expect.closeTo(60, 0)]);
+    isAway = false;
+    await time.drive(time.sleep(20_000));
+    expect(written().length).toBe(3);
+    expect(lag()).toEqual([0, 0]);
   });
 
   it('ends where the topic is missing, and says what to do', async () => {

@@ -45,6 +45,17 @@ describe('History', () => {
     expect(history.read('yard', START)).toBeUndefined();
   });
 
+  it('has frames without an age, and no age of them', () => {
+    const history = new History();
+    history.enterResult(facts(0, { ageMs: undefined }), START);
+    history.enterResult(facts(1), START + STEP);
+    history.enterResult(facts(2, { ageMs: undefined }), START + STEP + 1);
+    const read = history.read('gate', START + 2 * STEP);
+    expect(read?.framesPerSecond).toEqual([0.1, 0.2]);
+    expect(read?.ageMs).toEqual([null, 100]);
+    expect(read?.ageMsMax).toEqual([null, 100]);
+  });
+
   it('keeps an hour, whatever came before', () => {
     const history = new History();
     for (let step = 0; step < 2 * STEPS; step++) {

@@ -77,6 +77,17 @@ describe('WallState', () => {
     });
   });
 
+  it('leaves out the age of a frame that had been a dead letter, and counts it', () => {
+    const { state } = newState();
+    enter(state, { ...detection([]), sequence: 7, redrives: 1 }, 3_600_000);
+    enter(state, { ...classification([]), sequence: 7, redrives: 1 }, 3_600_000);
+    expect(state.ages.percentiles(NOW_MS)).toBeNull();
+    expect([state.frames.total(NOW_MS), state.redriven]).toEqual([1, 1]);
+    enter(state, { ...detection([]), sequence: 8 });
+    expect(state.ages.percentiles(NOW_MS)?.p95).toBeLessThan(200);
+    expect([state.frames.total(NOW_MS), state.redriven]).toEqual([2, 1]);
+  });
+
   it('lets each head answer for itself', () => {
     const { state } = newState();
     enter(state, { ...classification([['street', 0.5]]), sequence: 3 });

@@ -123,3 +123,33 @@ describe('the age of a frame at its commit', () => {
     expect(redriven).toMatchObject({ samples: [{ labels: {}, value: 1 }] });
   });
 });
+
+describe('how far a lane is', () => {
+  it('is where the first of its deliveries is, and how old that is', () => {
+    const lane = openLane();
+    lane.push([4, 5].map((offset) => record(offset, { timestampMs: 1_000 * offset })));
+    lane.reached(6);
+    expect([lane.uncommittedOffset, lane.oldestTimestampMs]).toEqual([4, 4_000]);
+    settle(defined(lane.next(), 'a delivery'), 'results');
+    lane.commit(1);
+    expect([lane.uncommittedOffset, lane.oldestTimestampMs]).toEqual([5, 5_000]);
+  });
+
+  it('is behind the markers of transactions, where only those are left', () => {
+    const lane = newLane();
+    expect([lane.uncommittedOffset, lane.oldestTimestampMs]).toEqual([undefined, undefined]);
+    lane.open(4, undefined);
+    expect(lane.uncommittedOffset).toBe(4);
+    lane.reached(5);
+    expect([lane.uncommittedOffset, lane.oldestTimestampMs]).toEqual([5, undefined]);
+  });
+
+  it('is at what was let go, of a partition that is drained', () => {
+    const lane = newLane();
+    lane.open(4, undefined);
+    lane.push([4, 5].map((offset) => record(offset)));
+    lane.reached(6);
+    lane.drain();
+    expect([lane.uncommittedOffset, lane.oldestTimestampMs]).toEqual([4, undefined]);
+  });
+});

@@ -177,6 +177,12 @@ const jobs = (name: string, labels = '') =>
 const runs = (kind: string, outcome: string) =>
   jobs('runs_total', `,kind="${kind}",outcome="${outcome}"`);
 
+const METROPOLIS = { task: 'detection', format: 'nv-frame', to: 'mdx-raw' };
+const ONVIF = { task: 'detection', format: 'onvif', to: 'site.onvif' };
+const bridge = (name: string, { task, format, to }: typeof METROPOLIS, labels = '') =>
+  `halfsight_bridge_${name}{job="halfsight-bridge",instance="b:1",` +
+  `task="${task}",format="${format}",to="${to}"${labels}}`;
+
 const DELIVERY: readonly AlertScenario[] = [
   {
     alert: 'HalfsightWebhookParked',
@@ -205,6 +211,43 @@ const DELIVERY: readonly AlertScenario[] = [
     ...{ quietAt: '300s', firesAt: '400s', overAt: '20m' },
     labels: { hook: 'shop', reason: 'refused' },
     summary: '4 results were not sent to shop: refused.',
+  },
+  {
+    alert: 'HalfsightBridgeBehind',
+    series: {
+      [bridge('lag_seconds', METROPOLIS, ',partition="0"')]: '0x5 61+10x20 0x20',
+      [bridge('lag_seconds', METROPOLIS, ',partition="1"')]: '2x60',
+      [bridge('lag_seconds', ONVIF, ',partition="0"')]: '30x60',
+    },
+    ...{ quietAt: '170s', firesAt: '190s', overAt: '300s' },
+    labels: METROPOLIS,
+    summary: 'The oldest detection result that is not in mdx-raw yet has waited for 3m 11s.',
+  },
+  {
+    // Of two that share the work, one may have none; of heads that do not run there is none.
+    alert: 'HalfsightBridgeSilent',
+    series: {
+      [`halfsight_inference_results_total{${CONSUMER},task="detection",status="ok"}`]: '0+50x80',
+      [`halfsight_inference_results_total{${CONSUMER},task="segmentation",status="ok"}`]: '0x80',
+      [bridge('results_read_total', METROPOLIS)]: '0+50x12 600x30 600+50x30',
+      [bridge('results_read_total', ONVIF)]: '0x80',
+      [bridge('results_read_total', ONVIF).replace('b:1', 'b:2')]: '0+50x80',
+      [bridge('results_read_total', { ...ONVIF, task: 'segmentation' })]: '0x80',
+    },
+    ...{ quietAt: '250s', firesAt: '330s', overAt: '480s' },
+    labels: METROPOLIS,
+    summary: 'detection results come, and the bridge to mdx-raw writes none of them.',
+  },
+  {
+    alert: 'HalfsightResultsNotBridged',
+    series: {
+      [bridge('dropped_total', METROPOLIS, ',reason="deleted-unread"')]: '0x30 4x100',
+      [bridge('dropped_total', METROPOLIS, ',reason="shed"')]: '0+3x130',
+      [bridge('dropped_total', ONVIF, ',reason="unwanted"')]: '0+3x130',
+    },
+    ...{ quietAt: '300s', firesAt: '400s', overAt: '20m' },
+    labels: { ...METROPOLIS, reason: 'deleted-unread' },
+    summary: '4 detection results are left out of mdx-raw: deleted-unread.',
   },
   {
     alert: 'HalfsightJobsFailing',

@@ -1,16 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import type { Lane } from '#consumers/inference/lane.ts';
-import { PartitionLag } from '#consumers/inference/partition-lag.ts';
-import { Telemetry } from '#consumers/inference/telemetry.ts';
 import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { Metrics } from '#runtime/metrics/metrics.ts';
+import { PartitionLag, type PartitionProgress } from '#runtime/partition-lag.ts';
 import { ManualClock } from '#test/fixtures/manual-clock.ts';
-import { newLane, record } from './fakes.ts';
+
+const lagOf = (unit: string, perUnit: number) => ({
+  ...{ name: `halfsight_test_lag_${unit}`, help: 'How far behind.' },
+  ...{ labelNames: ['partition'], perUnit },
+});
+const TABLES = {
+  ...{ counters: {}, histograms: {} },
+  gauges: { 'lag-records': lagOf('records', 1), 'lag-ms': lagOf('seconds', 1_000) },
+};
 
 function setUp() {
   const clock = new ManualClock();
-  const telemetry = new Telemetry();
-  const lanes: Lane[] = [newLane({ partition: 3 })];
+  const telemetry = new Metrics(TABLES);
+  const lanes: PartitionProgress[] = [];
+  /** The one partition that it has. */
+  const stand = (uncommittedOffset: number | undefined, oldestTimestampMs?: number) => {
+    lanes[0] = { partition: 3, uncommittedOffset, oldestTimestampMs };
+  };
+  stand(undefined);
   const ends = new Map([[3, 0]]);
   const broker = {
     isAway: false,
@@ -25,75 +37,51 @@ function setUp() {
   /** Records and seconds, by partition. */
   const shown = () =>
     Object.fromEntries(
-      ['records', 'seconds'].map((what) => {
-        const name = `halfsight_inference_lag_${what}`;
-        const family = telemetry.families().find((one) => one.name === name);
-        const samples = family === undefined || family.type === 'histogram' ? [] : family.samples;
+      telemetry.families().map((family) => {
+        const samples = family.type === 'histogram' ? [] : family.samples;
+        const what = family.name.replace('halfsight_test_lag_', '');
         return [what, Object.fromEntries(samples.map((one) => [one.labels.partition, one.value]))];
       }),
     );
   const nowMs = () => clock.nowUs() / 1000;
-  return { clock, lanes, ends, broker, lag, shown, nowMs };
+  return { clock, lanes, stand, ends, broker, lag, shown, nowMs };
 }
 
 describe('PartitionLag', () => {
   it('is unknown before the broker has told, and before the position is known', async () => {
-    const { lanes, ends, lag, shown } = setUp();
+    const { stand, ends, lag, shown } = setUp();
     expect(shown()).toEqual({ records: {}, seconds: { 3: 0 } });
     ends.set(3, 7);
     await lag.ask();
     expect(shown().records).toEqual({});
-    lanes[0]?.open(2, undefined);
+    stand(2);
     expect(shown().records).toEqual({ 3: 5 });
   });
 
   it('is what is not committed, and the age of the oldest that is here', async () => {
-    const { clock, lanes, ends, lag, shown, nowMs } = setUp();
-    const [lane] = lanes;
+    const { clock, stand, ends, lag, shown, nowMs } = setUp();
     ends.set(3, 10);
-    lane?.open(4, undefined);
-    lane?.push([4, 5].map((offset) => record(offset, { partition: 3, timestampMs: nowMs() })));
+    stand(4, nowMs());
     await clock.advance(2_000);
     await lag.ask();
     expect(shown()).toEqual({ records: { 3: 6 }, seconds: { 3: 2 } });
   });
 
   it('counts the time since the broker told of more, while none of it is here', async () => {
-    const { clock, lanes, ends, lag, shown } = setUp();
-    lanes[0]?.open(4, undefined);
+    const { clock, stand, ends, lag, shown } = setUp();
+    stand(4);
     ends.set(3, 9);
     await lag.ask();
     await clock.advance(3_000);
     await lag.ask();
     expect(shown()).toEqual({ records: { 3: 5 }, seconds: { 3: 3 } });
-    lanes[0]?.open(9, undefined);
+    stand(9);
     expect(shown()).toEqual({ records: { 3: 0 }, seconds: { 3: 0 } });
-  });
-
-  it('is nothing where only the markers of transactions are left', async () => {
-    const { lanes, ends, lag, shown } = setUp();
-    lanes[0]?.open(4, undefined);
-    ends.set(3, 5);
-    lanes[0]?.reached(5);
-    await lag.ask();
-    expect(shown()).toEqual({ records: { 3: 0 }, seconds: { 3: 0 } });
-  });
-
-  it('is what was let go, of a partition that is drained', async () => {
-    const { lanes, ends, lag, shown } = setUp();
-    const [lane] = lanes;
-    ends.set(3, 6);
-    lane?.open(4, undefined);
-    lane?.push([4, 5].map((offset) => record(offset, { partition: 3 })));
-    lane?.reached(6);
-    await lag.ask();
-    lane?.drain();
-    expect(shown().records).toEqual({ 3: 2 });
   });
 
   it('keeps the last answer while the broker is away, forgets partitions that went', async () => {
-    const { lanes, ends, broker, lag, shown } = setUp();
-    lanes[0]?.open(4, undefined);
+    const { lanes, stand, ends, broker, lag, shown } = setUp();
+    stand(4);
     ends.set(3, 6);
     await lag.ask();
     broker.isAway = true;
@@ -104,8 +92,8 @@ describe('PartitionLag', () => {
   });
 
   it('asks at its intervals until it is stopped', async () => {
-    const { clock, lanes, ends, lag, shown } = setUp();
-    lanes[0]?.open(0, undefined);
+    const { clock, stand, ends, lag, shown } = setUp();
+    stand(0);
     lag.start();
     ends.set(3, 1);
     await clock.advance(LIMITS.metricLagIntervalMs);

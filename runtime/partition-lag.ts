@@ -1,16 +1,32 @@
-import type { Broker } from '#runtime/broker.ts';
-import type { Cancel, Clock } from '#runtime/clock.ts';
-import { HalfsightError } from '#runtime/errors.ts';
-import { LIMITS } from '#runtime/limits.ts';
-import type { Sample } from '#runtime/metrics/family.ts';
-import type { Lane } from './lane.ts';
-import type { Telemetry } from './telemetry.ts';
+import type { Broker } from './broker.ts';
+import type { Cancel, Clock } from './clock.ts';
+import { HalfsightError } from './errors.ts';
+import { LIMITS } from './limits.ts';
+import type { Sample } from './metrics/family.ts';
+
+/** A partition that a consumer has, and how far it is in it. */
+export interface PartitionProgress {
+  readonly partition: number;
+  /**
+   * Everything below it is committed, or nothing that can be: transactions leave markers behind
+   * what they wrote. Undefined while nothing is known of the position.
+   */
+  readonly uncommittedOffset: number | undefined;
+  /**
+   * Of the oldest record that is here and not committed, milliseconds since the Unix epoch;
+   * undefined: there is none.
+   */
+  readonly oldestTimestampMs: number | undefined;
+}
 
 export interface PartitionLagOptions {
   readonly broker: Pick<Broker, 'offsets'>;
   readonly topic: string;
-  readonly lanes: () => readonly Lane[];
-  readonly telemetry: Telemetry;
+  readonly lanes: () => readonly PartitionProgress[];
+  /** Has these two gauges, with the label `partition`. */
+  readonly telemetry: {
+    series(name: 'lag-records' | 'lag-ms', read: () => readonly Sample[]): void;
+  };
   readonly clock: Clock;
 }
 
@@ -22,7 +38,7 @@ interface Known {
 }
 
 /**
- * How far behind this consumer is in each of its partitions, in records and in time. Where the
+ * How far behind a consumer is in each of its partitions, in records and in time. Where the
  * partitions end, which only the broker knows, it is asked every `metricLagIntervalMs`; a broker
  * that is away leaves the last answer. The age is that of the oldest record that is here and not
  * committed; where none is here, the time since the broker first said that there is more.
@@ -79,7 +95,7 @@ export class PartitionLag {
     }
   }
 
-  #perPartition(read: (lane: Lane) => number | undefined): Sample[] {
+  #perPartition(read: (lane: PartitionProgress) => number | undefined): Sample[] {
     return this.#options.lanes().flatMap((lane) => {
       const value = read(lane);
       return value === undefined ? [] : [{ labels: { partition: `${lane.partition}` }, value }];
@@ -87,18 +103,18 @@ export class PartitionLag {
   }
 
   /** Undefined until the broker has answered, and the position is known. */
-  #lagRecords({ partition, uncommittedOffset }: Lane): number | undefined {
+  #lagRecords({ partition, uncommittedOffset }: PartitionProgress): number | undefined {
     const known = this.#known.get(partition);
     if (known === undefined || uncommittedOffset === undefined) return undefined;
     // What came since it was asked may be committed by now.
     return Math.max(0, known.endOffset - uncommittedOffset);
   }
 
-  #lagMs(lane: Lane): number {
+  #lagMs(lane: PartitionProgress): number {
     const { clock } = this.#options;
-    const [oldest] = lane.deliveries;
-    if (oldest !== undefined) {
-      return Math.max(0, clock.nowUs() / 1000 - oldest.record.timestampMs);
+    const { oldestTimestampMs } = lane;
+    if (oldestTimestampMs !== undefined) {
+      return Math.max(0, clock.nowUs() / 1000 - oldestTimestampMs);
     }
     const { behindSinceMs } = this.#known.get(lane.partition) ?? {};
     const isBehind = behindSinceMs !== undefined && this.#lagRecords(lane) !== 0;
