@@ -103,6 +103,8 @@ interface RunOptions {
   readonly broken?: boolean;
   readonly instead?: Detector['detect'];
   readonly decoded?: readonly string[];
+  /** At all its qualities, which takes seconds. */
+  readonly webp?: boolean;
   /** Beside the tiny one. */
   readonly bundles?: readonly string[];
 }
@@ -117,7 +119,7 @@ async function run(data: string, options: RunOptions = {}) {
       detectorFile: options.detector ? 'detector.onnx' : undefined,
       classifierFile: options.teachers ? 'classifier.onnx' : undefined,
       segmenterFile: options.teachers ? 'segmenter.onnx' : undefined,
-      baselines: ['webp'],
+      baselines: options.webp ? ['webp'] : [],
       decodedDirectories: options.decoded ?? [],
       outDirectory,
       pictureCountMax: undefined,
@@ -154,7 +156,7 @@ describe('a whole evaluation', () => {
     const temporary = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-'));
     vi.stubEnv('TMPDIR', temporary);
     onTestFinished(() => void vi.unstubAllEnvs());
-    const { ok, said, read, report, rows } = await run(folder, { detector: true });
+    const { ok, said, read, report, rows } = await run(folder, { detector: true, webp: true });
     expect(ok).toBe(true);
     expect(report).toMatchObject({ n: 2, failedPictures: [], bundle: { name: 'tiny' } });
     const split = rows.filter(({ method }) => method === 'tiny');
@@ -183,7 +185,8 @@ describe('a whole evaluation', () => {
   });
 
   it('compares classes and masks with teachers on the pictures as they are', async () => {
-    const { ok, read, report, rows } = await run(folder, { detector: true, teachers: true });
+    const options = { detector: true, teachers: true, webp: true };
+    const { ok, read, report, rows } = await run(folder, options);
     expect(ok).toBe(true);
     expect(report).toMatchObject({ classifier: 'classifier.onnx', segmenter: 'segmenter.onnx' });
     const of = (name: string) => rows.filter(({ method }) => method === name);
@@ -223,7 +226,7 @@ describe('a whole evaluation', () => {
     expect(report.n).toBe(1);
     expect(said.join('\n')).toContain('car.png was left out: Input file');
     expect(rows[0]).toMatchObject({ method: 'tiny', pictures: 1, mAP50: 1 });
-    expect(rows.filter(({ remark }) => remark === 'needs --detector')).toHaveLength(4);
+    expect(rows.filter(({ remark }) => remark === 'needs --detector')).toHaveLength(3);
   });
 
   it('says in the table why a detector could not be opened', async () => {
@@ -311,7 +314,7 @@ describe('a whole evaluation', () => {
     expect(rows.filter(({ setting }) => setting === 'not run')).toHaveLength(6);
     const { comparisons, notes } = report;
     expect(new Set(comparisons.map(({ method }) => method))).toEqual(new Set(['tiny']));
-    const opponents = ['webp', 'ladon', 'local computing'];
+    const opponents = ['ladon', 'local computing'];
     expect(new Set(comparisons.map(({ opponent }) => opponent))).toEqual(new Set(opponents));
     expect(notes).toContain(`ladon ${manifest.version}: Trained for 2 steps.`);
     expect(notes).toContain(`tiny ${manifest.version}: ${manifest.description}`);
