@@ -15,8 +15,13 @@ import { KafkaConsumer } from './consumer.ts';
 import { clusterOf, type KafkaJs } from './kafkajs.ts';
 import { KafkaProducer } from './producer.ts';
 import { KafkaReader } from './reader.ts';
+import { SharedLookup } from './shared-lookup.ts';
 import { KafkaTopics } from './topics.ts';
-import { KafkaTransactor } from './transactor.ts';
+import {
+  type CommittedPosition,
+  KafkaTransactor,
+  type TransactorDependencies,
+} from './transactor.ts';
 
 /** Retries inside one kafkajs call; beyond them our own loops decide. */
 const CALL_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 };
@@ -66,6 +71,7 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
     return producer;
   };
 
+  const committedPosition = positionReader(topics);
   const connectInTurn = pLimit(LIMITS.connectionsAtOnceMax);
   const openTransactor = async (options: TransactorOptions): Promise<Transactor> => {
     const transactor = new KafkaTransactor(options, {
@@ -73,10 +79,7 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
         createClient((kafka) => createTransactional(kafka, transactionalId)),
       connectInTurn,
       partitionCount,
-      committedPosition: async ({ groupId, topic, partition }) => {
-        const committed = await topics.committed(groupId, topic);
-        return committed.get(partition) ?? { offset: undefined, note: undefined };
-      },
+      committedPosition,
       clock,
       onClosed: () => open.delete(transactor),
     });
@@ -113,6 +116,19 @@ export function openKafka(settings: BrokerSettings, dependencies: ClientDependen
       await reader.close();
       await topics.close();
     },
+  };
+}
+
+/** An answer has all partitions of a topic, and a consumer takes over many at once. */
+function positionReader(topics: KafkaTopics): TransactorDependencies['committedPosition'] {
+  const lookups = new Map<string, SharedLookup<ReadonlyMap<number, CommittedPosition>>>();
+  return async ({ groupId, topic, partition }) => {
+    const key = `${groupId} ${topic}`;
+    const known = lookups.get(key);
+    const lookup = known ?? new SharedLookup(() => topics.committed(groupId, topic));
+    if (known === undefined) lookups.set(key, lookup);
+    const committed = await lookup.ask();
+    return committed.get(partition) ?? { offset: undefined, note: undefined };
   };
 }
 
