@@ -97,7 +97,8 @@ async function objectsOfNamespace(cluster: ControlPlane): Promise<Objects> {
   const items = await list(cluster, kinds.trim().split('\n').join(','));
   return new Map(
     items
-      .filter(({ type }) => type !== 'helm.sh/release.v1')
+      // Events are what the API server itself tells, of the addresses of Services for example.
+      .filter(({ kind, type }) => type !== 'helm.sh/release.v1' && kind !== 'Event')
       .map((item) => [placeOf(item), item.metadata.resourceVersion]),
   );
 }
