@@ -117,7 +117,9 @@ function leftUnexplained(store: TraceStore, { frameId, spanId, ageUs }: Arrival)
   const shown = path.map(({ name, durationUs }) => `${name} ${durationUs}`).join(', ');
   expect(path.at(-1)?.spanId, shown).toBe(spanId);
   const sumOf = (some: typeof path) => some.reduce((sum, { durationUs }) => sum + durationUs, 0);
-  const explained = path.slice(0, -1).filter(({ kind }) => kind !== 'gap');
+  const before = path.slice(0, -1);
+  expect(Math.abs(sumOf(before) - ageUs), `${ageUs}: ${shown}`).toBeLessThan(0.05 * ageUs);
+  const explained = before.filter(({ kind }) => kind !== 'gap');
   return Math.abs(sumOf(explained) - ageUs) < 0.05 * ageUs ? [] : [`${ageUs}: ${shown}`];
 }
 

@@ -165,14 +165,7 @@ function predictConsumer(one: ConsumerCase, constants: Constants) {
   const models = isReal ? engineUs(constants, one.heads) : 0;
   let framesPerSecond = 1000;
   for (let turn = 0; ; turn++) {
-    const perPartition = framesPerSecond / one.partitionCount;
-    const perFrame =
-      backlogTransactions({
-        framesPerSecond: perPartition,
-        laneCount: one.partitionCount,
-        batchFramesMax: batchFramesMax(one),
-        commitMs: constants.consumer.commitMs,
-      }) / perPartition;
+    const perFrame = backlogPerFrame(one, constants, framesPerSecond);
     const cost = consumerUs(constants, frameWork(one, perFrame));
     const beside = besideUs(constants, cost.mainUs);
     const decodeUs = isReal ? beside.decodeUs : 0;
@@ -182,6 +175,22 @@ function predictConsumer(one: ConsumerCase, constants: Constants) {
 }
 
 const TURNS = 20;
+
+/** Transactions a frame, of a consumer that does so many of a backlog. */
+export function backlogPerFrame(
+  one: ConsumerCase,
+  { consumer }: Constants,
+  framesPerSecond: number,
+): number {
+  const perPartition = framesPerSecond / one.partitionCount;
+  const transactions = backlogTransactions({
+    framesPerSecond: perPartition,
+    laneCount: one.partitionCount,
+    batchFramesMax: batchFramesMax(one),
+    commitMs: consumer.commitMs,
+  });
+  return transactions / perPartition;
+}
 
 export function frameWork(one: ConsumerCase, transactionsPerFrame: number): FrameWork {
   const engine = ({ real: 'cpu', fast: 'gpu', stub: undefined } as const)[one.engine];

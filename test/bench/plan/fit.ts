@@ -136,33 +136,37 @@ export function sendsPerFrame(framesPerSecond: number): number {
  * those with an engine in another process need more.
  */
 function fitConsumer(consumers: FitRound['consumers']) {
-  const names = ['stub', 'oneHead', 'many'] as const;
-  const rows = names.map((name) => [
+  type Name = keyof typeof consumers;
+  const rowOf = (name: Name) => [
     1,
     FIT_CONSUMERS[name].heads.length,
     consumers[name].transactionsPerFrame,
-  ]);
+  ];
+  const names = ['stub', 'oneHead', 'many'] as const;
+  const rows = names.map(rowOf);
   const factorsOf = (value: (one: ConsumerMeasured) => number) =>
     fitFromZero(
       rows,
       names.map((name) => value(consumers[name])),
     );
-  const [mainFrameUs = 0, mainResultUs = 0, mainTransactionUs = 0] = factorsOf(mainBusyUs);
-  const [frameUs = 0, resultUs = 0, transactionUs = 0] = factorsOf(allBusyUs);
-  const { real, fast, stub, oneHead, many } = consumers;
-  const handing = (one: ConsumerMeasured, allUs: number, factors: readonly number[]) => {
-    const [ofFrame = 0, ofResult = 0, ofTransaction = 0] = factors;
-    const rest = ofFrame + TASKS.length * ofResult + one.transactionsPerFrame * ofTransaction;
-    return Math.max(0, allUs - rest);
-  };
-  const ofMain = [mainFrameUs, mainResultUs, mainTransactionUs];
-  const ofAll = [frameUs, resultUs, transactionUs];
+  const beyond = (name: Name, us: (one: ConsumerMeasured) => number, factors: readonly number[]) =>
+    Math.max(
+      0,
+      rowOf(name).reduce(
+        (rest, times, at) => rest - times * (factors[at] ?? 0),
+        us(consumers[name]),
+      ),
+    );
+  const [ofMain, ofAll] = [factorsOf(mainBusyUs), factorsOf(allBusyUs)];
+  const [mainFrameUs = 0, mainResultUs = 0, mainTransactionUs = 0] = ofMain;
+  const [frameUs = 0, resultUs = 0, transactionUs = 0] = ofAll;
+  const { real, stub, oneHead, many } = consumers;
   return {
     ...{ mainFrameUs, mainResultUs, mainTransactionUs, frameUs, resultUs, transactionUs },
-    mainCpuEngineUs: handing(real, mainBusyUs(real), ofMain),
-    cpuEngineUs: handing(real, allBusyUs(real), ofAll),
-    mainGpuEngineUs: handing(fast, mainBusyUs(fast), ofMain),
-    gpuEngineUs: handing(fast, allBusyUs(fast), ofAll),
+    mainCpuEngineUs: beyond('real', mainBusyUs, ofMain),
+    cpuEngineUs: beyond('real', allBusyUs, ofAll),
+    mainGpuEngineUs: beyond('fast', mainBusyUs, ofMain),
+    gpuEngineUs: beyond('fast', allBusyUs, ofAll),
     mainIdleUs: real.mainIdleUs,
     idleUs: real.allIdleUs,
     // Whatever disturbs a run makes it less.

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { agentLoad, agentMemoryMib } from '#infra/plan/agents.ts';
 import { consumerUs, engineUs } from '#infra/plan/consumers.ts';
 import { frameBytes, resultBytes, transactionBytes } from '#infra/plan/traffic.ts';
-import { backlogTransactions } from '#infra/plan/transactions.ts';
 import type { TASKS } from '#schemas/result.ts';
 import {
+  backlogPerFrame,
   CHECK_AGENTS,
   CHECK_CONSUMERS,
   checkAgent,
@@ -20,11 +20,7 @@ import {
 } from '#test/bench/plan/fit.ts';
 import { fitFromZero } from '#test/bench/plan/linear-fit.ts';
 import type { AgentCase, AgentMeasured } from '#test/bench/plan/measure-agent.ts';
-import {
-  batchFramesMax,
-  type ConsumerCase,
-  type ConsumerMeasured,
-} from '#test/bench/plan/measure-consumer.ts';
+import type { ConsumerCase, ConsumerMeasured } from '#test/bench/plan/measure-consumer.ts';
 import { CONSTANTS, FLEET } from '../infra/plan/sample.ts';
 
 describe('fitFromZero', () => {
@@ -94,7 +90,7 @@ function consumerAs(one: ConsumerCase): ConsumerMeasured {
   // A stub goes as fast as the main thread, which costs what the frames of a transaction share.
   const transactionsPerFrame =
     kind === 'real'
-      ? realTransactions(one, 1e6 / models)
+      ? backlogPerFrame(one, CONSTANTS, 1e6 / models)
       : 1 / (STUB_FRAMES[one.partitionCount] ?? 100);
   const cost = consumerUs(CONSTANTS, frameWork(one, transactionsPerFrame));
   const framesPerSecond = kind === 'real' ? 1e6 / models : stubRate(cost.mainUs);
@@ -125,17 +121,6 @@ function consumerAs(one: ConsumerCase): ConsumerMeasured {
     framesPerTransaction: 1 / transactionsPerFrame,
     transactionBytes: transactionBytes(CONSTANTS, camerasPerPartition),
   };
-}
-
-function realTransactions(one: ConsumerCase, framesPerSecond: number): number {
-  const perPartition = framesPerSecond / one.partitionCount;
-  const transactions = backlogTransactions({
-    framesPerSecond: perPartition,
-    laneCount: one.partitionCount,
-    batchFramesMax: batchFramesMax(one),
-    commitMs: CONSTANTS.consumer.commitMs,
-  });
-  return transactions / perPartition;
 }
 
 /** Busy for `mainShareMax` of its time, what an idle one does included. */
