@@ -1,10 +1,7 @@
 import { createNoopMeter, type Meter, type MeterProvider } from '@opentelemetry/api';
 import type { SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
-import type { OtlpProtocol } from './metrics/otlp.ts';
+import { EXPORT_SUCCESS, type OtlpProtocol } from './metrics/otlp.ts';
 import type { SpanWatch } from './metrics/span-watch.ts';
-
-/** `ExportResultCode.SUCCESS` of @opentelemetry/core. */
-const SUCCESS = 0;
 
 /** Semantic conventions of OpenTelemetry, "SDK metrics": how its queue tells what it drops. */
 const PROCESSED = 'otel.sdk.processor.span.processed';
@@ -69,7 +66,7 @@ class WatchedExporter implements SpanExporter {
 
   #tell(spans: number, { code, error }: { readonly code: number; readonly error?: Error }): void {
     const why = error ?? new Error('the collector did not take them');
-    if (code === SUCCESS) this.#watch.exported();
+    if (code === EXPORT_SUCCESS) this.#watch.exported();
     else this.#watch.dropped('export-failed', spans, why);
   }
 

@@ -1,8 +1,10 @@
 import type { Broker } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Checks } from '#runtime/health-server.ts';
+import { LIMITS } from '#runtime/limits.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Tracer } from '#runtime/trace.ts';
+import { Prerequisite } from '#runtime/until-possible.ts';
 import type { Framing } from '#schemas/framing.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import type { BridgeArguments } from './arguments.ts';
@@ -29,4 +31,13 @@ export interface Bridge {
   ready(): Checks;
   /** Lets what is under way end, and leaves its group. */
   stop(): Promise<void>;
+}
+
+/** What a bridge waits for, as its log says it each time. */
+export function bridgePrerequisite(
+  state: string,
+  { stopping, clock, logger }: Pick<BridgeOptions, 'stopping' | 'clock' | 'logger'>,
+): Prerequisite {
+  const waits = { event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs };
+  return new Prerequisite(state, { ...waits, stopping, clock, logger });
 }

@@ -4,14 +4,12 @@ import { systemClock } from '#runtime/clock.ts';
 import { describeError } from '#runtime/errors.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { aborted, EXIT, exitCodeOf, readAtStart, runProcess } from '#runtime/lifecycle.ts';
-import { LIMITS } from '#runtime/limits.ts';
 import { createLogger } from '#runtime/log.ts';
 import { logFigures } from '#runtime/metrics/figures.ts';
 import { SpanWatch } from '#runtime/metrics/span-watch.ts';
 import { startObservation } from '#runtime/observation.ts';
 import { brokerSettings, readEnvironment } from '#runtime/settings.ts';
 import { startTracing } from '#runtime/trace.ts';
-import { Prerequisite } from '#runtime/until-possible.ts';
 import { openFraming } from '#schemas/open-framing.ts';
 import { backfillSpecs, topicSpecs, topicTable } from '#schemas/topics.ts';
 import {
@@ -20,7 +18,7 @@ import {
   readBridgeArguments,
   STANDARD_OUTPUT,
 } from './arguments.ts';
-import type { Bridge, BridgeOptions } from './bridge.ts';
+import { type Bridge, type BridgeOptions, bridgePrerequisite } from './bridge.ts';
 import { PipeBridge } from './pipe-bridge.ts';
 import { BridgeTelemetry } from './telemetry.ts';
 import { TopicBridge } from './topic-bridge.ts';
@@ -40,9 +38,7 @@ await runProcess(rootLogger, async ({ stopping, stop, logger }) => {
   const spans = new SpanWatch(clock, logger);
   let bridge: Bridge | undefined;
   // The bridge waits for Kafka itself.
-  const schemas = new Prerequisite('not asked yet', {
-    ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
-  });
+  const schemas = bridgePrerequisite('not asked yet', { stopping, clock, logger });
   const observation = await startObservation({
     ...{ process: 'bridge', serviceName: 'halfsight-bridge', environment },
     metrics: [telemetry, spans],

@@ -3,10 +3,9 @@ import { type Delivery, type Subscription, subscribe } from '#consumers/subscrib
 import type { IncomingRecord } from '#runtime/broker.ts';
 import { describeError } from '#runtime/errors.ts';
 import type { Checks } from '#runtime/health-server.ts';
-import { LIMITS } from '#runtime/limits.ts';
-import { Prerequisite } from '#runtime/until-possible.ts';
+import type { Prerequisite } from '#runtime/until-possible.ts';
 import type { Result } from '#schemas/result.ts';
-import type { Bridge, BridgeOptions } from './bridge.ts';
+import { type Bridge, type BridgeOptions, bridgePrerequisite } from './bridge.ts';
 import { translate } from './translate.ts';
 
 /** To standard output, a line a frame. It keeps no position: nobody says what a pipe has read. */
@@ -17,10 +16,7 @@ export class PipeBridge implements Bridge {
 
   constructor(options: BridgeOptions) {
     this.#options = options;
-    const { stopping, clock, logger } = options;
-    this.#kafka = new Prerequisite('not in its group yet', {
-      ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
-    });
+    this.#kafka = bridgePrerequisite('not in its group yet', options);
   }
 
   async start(): Promise<void> {

@@ -6,9 +6,9 @@ import { codeOf, HalfsightError } from '#runtime/errors.ts';
 import type { Checks } from '#runtime/health-server.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { PartitionLag } from '#runtime/partition-lag.ts';
-import { Prerequisite } from '#runtime/until-possible.ts';
+import type { Prerequisite } from '#runtime/until-possible.ts';
 import { bridgeGroups } from '#schemas/topics.ts';
-import type { Bridge, BridgeOptions } from './bridge.ts';
+import { type Bridge, type BridgeOptions, bridgePrerequisite } from './bridge.ts';
 import { CopyLane } from './copy-lane.ts';
 
 /**
@@ -32,13 +32,11 @@ export class TopicBridge implements Bridge {
 
   constructor(options: BridgeOptions) {
     this.#options = options;
-    const { broker, topics, task, format, to, telemetry, stopping, clock, logger } = options;
+    const { broker, topics, task, format, to, telemetry, clock } = options;
     this.#topic = topics.results[task].name;
     this.#groupId = `${bridgeGroups(topics)[task]}${format.name}-${to}`;
     this.#deleted = new DeletedUnread(broker, this.#groupId, this.#topic);
-    this.#kafka = new Prerequisite('not in its group yet', {
-      ...{ event: 'bridge-waits', delayMs: LIMITS.bridgeWaitMs, stopping, clock, logger },
-    });
+    this.#kafka = bridgePrerequisite('not in its group yet', options);
     const lanes = () => [...this.#lanes.values()];
     this.#lag = new PartitionLag({ broker, topic: this.#topic, lanes, telemetry, clock });
   }

@@ -5,7 +5,7 @@ import type { ExportWatch } from './export-watch.ts';
 import { gather, type MetricSource } from './family.ts';
 
 /** `ExportResultCode.SUCCESS` of @opentelemetry/core. */
-const SUCCESS = 0;
+export const EXPORT_SUCCESS = 0;
 
 export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
 
@@ -67,7 +67,7 @@ function watched(exporter: PushMetricExporter, watch: ExportWatch): PushMetricEx
   const send = exporter.export.bind(exporter);
   exporter.export = (metrics, done) =>
     send(metrics, (result) => {
-      if (result.code === SUCCESS) watch.succeeded();
+      if (result.code === EXPORT_SUCCESS) watch.succeeded();
       else watch.failed(result.error ?? new Error('the collector did not take it'));
       done(result);
     });
