@@ -108,12 +108,12 @@ export function isRunning(pid: number): boolean {
 
 /** Resolves once `condition` holds; rejects with `what()` after `ms`. */
 export async function until(
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   ms: number,
   what: () => string,
 ): Promise<void> {
   const endMs = systemClock.monotonicMs() + ms;
-  while (!condition()) {
+  while (!(await condition())) {
     if (systemClock.monotonicMs() > endMs) throw new Error(`waited ${ms} ms: ${what()}`);
     await systemClock.sleep(25);
   }

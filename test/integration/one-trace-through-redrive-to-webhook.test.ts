@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { TraceStore } from '#consumers/dashboard/traces/trace-store.ts';
 import { waterfall } from '#consumers/dashboard/traces/waterfall.ts';
+import { HookStore } from '#consumers/webhooks/hook-store.ts';
 import { readHooks } from '#consumers/webhooks/hooks-file.ts';
+import { promptRedis } from '#consumers/webhooks/redis-link.ts';
 import { WebhookWorker } from '#consumers/webhooks/webhook-worker.ts';
 import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -31,7 +33,10 @@ afterEach(async () => {
 });
 
 it('a frame that is refused, redriven and sent to a webhook has one trace', async () => {
-  const { redisUrl } = sharedStack('trace-redrive');
+  const redis = {
+    url: sharedStack('trace-redrive').redisUrl,
+    ...{ password: undefined, tlsCaFile: undefined },
+  };
   const { brokers, prefix, topics, broker, run } = await scene('trace-redrive');
   const sink = await startOtlpSink();
   ends.push(() => sink.close());
@@ -73,7 +78,7 @@ it('a frame that is refused, redriven and sent to a webhook has one trace', asyn
   const worker = new WebhookWorker({
     hooks: readHooks(readEnvironment({ HALFSIGHT_WEBHOOKS: file })),
     ...{ prefix, topics, framing: singleObjectFraming(), broker: openBroker(brokers) },
-    redis: { url: redisUrl, password: undefined, tlsCaFile: undefined },
+    redis,
     ...{ clock: systemClock, logger: silentLogger, random: seededRandom(1) },
     tracer: tracing.tracer,
     onFailed: (error) => {
@@ -89,22 +94,34 @@ it('a frame that is refused, redriven and sent to a webhook has one trace', asyn
     () => JSON.stringify(worker.ready()),
   );
 
+  // A parked hook holds them, so that each event is seen to wait in the queue.
+  const connection = await promptRedis(redis, systemClock);
+  const store = new HookStore(connection, prefix, 'ops', () => undefined);
+  ends.push(() => store.close().finally(() => connection.disconnect()));
+  await store.park(Math.floor(systemClock.nowUs() / 1000));
+
   const redrive = await run(DEAD_LETTERS, 'redrive', '--yes');
   expect(redrive.code, redrive.output).toBe(0);
   const right = startInference(brokers, prefix, sink.variables);
   const letters = reader.deadLetters.length;
   await until(
-    () => receiver.accepted().length >= letters,
+    async () => (await store.waiting()) >= letters,
     60_000,
-    () => `${receiver.accepted().length} of ${letters}\n${right.output()}`,
+    () => `${letters} letters\n${right.output()}`,
   );
   expect(await right.stop(), right.output()).toBe(0);
+  await store.resume();
+  await until(
+    () => receiver.accepted().length >= letters,
+    60_000,
+    () => `${receiver.accepted().length} of ${letters}`,
+  );
   await worker.stop();
   await tracing.stop();
 
-  const store = new TraceStore();
-  for (const request of sink.requests()) expect(store.add(request)).toEqual({ rejected: 0 });
-  for (const event of receiver.received) expectOneTrace(store, event);
+  const traces = new TraceStore();
+  for (const request of sink.requests()) expect(traces.add(request)).toEqual({ rejected: 0 });
+  for (const event of receiver.received) expectOneTrace(traces, event);
 });
 
 /** From where each trace goes on: those of the other camera begin as the frame is refused. */
