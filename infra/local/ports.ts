@@ -27,7 +27,8 @@ export async function choosePorts(
   return chosen;
 }
 
-async function drawPort(taken: readonly number[], random: Random): Promise<number> {
+/** A free port that is not among these. */
+export async function drawPort(taken: readonly number[], random: Random): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const port = PORT_MIN + random.integer(PORT_COUNT);
     if (!taken.includes(port) && (await isFree(port))) return port;

@@ -15,12 +15,18 @@ export interface ChildOptions {
   /** A main.ts, relative to the root of the repository. */
   readonly module: string;
   readonly args: readonly string[];
-  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Asked at each start. */
+  readonly variables: () => Readonly<Record<string, string | undefined>>;
   readonly logFile: string;
   readonly clock: Clock;
   readonly say: (line: string) => void;
   /** It ended by itself without an error: there was nothing left to do. */
   readonly onEnded: () => void;
+  /**
+   * It says that it cannot run as it was told. What a person should know where it is told otherwise
+   * from now on; undefined where it is not.
+   */
+  readonly onUnable: () => Promise<string | undefined>;
   /** Starting it again would not help. */
   readonly onFailed: (error: Error) => void;
 }
@@ -29,7 +35,8 @@ export interface ChildOptions {
  * A main.ts of ours as a child process, started again when it crashes:
  *
  *   running --crash--> pausing (twice as long each time) --> running
- *      |                  +-- too often in a row, or exit code 2 --> failed
+ *      |                  +-- too often in a row --> failed
+ *      +--exit 2--> running, where it is told otherwise now; else failed
  *      +--exit 0--> ended
  *   stop, kill: from anywhere --> stopped
  *
@@ -69,7 +76,7 @@ export class Child {
     const startedMs = clock.monotonicMs();
     const child = fork(join(ROOT, module), [...args], {
       cwd: ROOT,
-      env: variables,
+      env: variables(),
       execArgv: [...HEAP_OPTIONS],
       stdio: ['ignore', log, log, 'ipc'],
       detached: true,
@@ -121,25 +128,49 @@ export class Child {
       onEnded();
       return;
     }
+    const how = signal === null ? `exit code ${code}` : signal;
+    if (code === EXIT.usage) {
+      this.#tellOtherwise(how).catch(onFailed);
+      return;
+    }
     this.#crashes++;
     if (ranMs >= LIMITS.childHealthyMs) {
       this.#crashesInARow = 0;
       this.#restartDelayMs = LIMITS.childRestartDelayMsMin;
     }
     this.#crashesInARow++;
-    const how = signal === null ? `exit code ${code}` : signal;
-    const why = lastError(logFile);
-    const where = `See ${relative(ROOT, logFile)}.`;
-    if (code === EXIT.usage || this.#crashesInARow >= LIMITS.childCrashesMax) {
-      const message = `the ${name} cannot run (${how}): ${why ?? 'it does not say why.'}`;
-      onFailed(new HalfsightError('child-failed', message, { advice: where }));
+    if (this.#crashesInARow >= LIMITS.childCrashesMax) {
+      onFailed(this.#failure(how));
       return;
     }
     const delayMs = this.#restartDelayMs;
     const seconds = (delayMs / 1000).toFixed(1);
-    say(`The ${name} crashed (${how}); it is started again in ${seconds} s. ${why ?? where}`);
+    const why = lastError(logFile) ?? this.#whereToLook;
+    say(`The ${name} crashed (${how}); it is started again in ${seconds} s. ${why}`);
     this.#restartDelayMs = Math.min(2 * delayMs, LIMITS.childRestartDelayMsMax);
     this.#cancelRestart = clock.after(delayMs, () => this.start());
+  }
+
+  async #tellOtherwise(how: string): Promise<void> {
+    const { say, onUnable, onFailed } = this.#options;
+    const line = await onUnable();
+    if (this.#isStopping) return;
+    if (line === undefined) {
+      onFailed(this.#failure(how));
+      return;
+    }
+    say(line);
+    this.start();
+  }
+
+  #failure(how: string): HalfsightError {
+    const why = lastError(this.#options.logFile) ?? 'it does not say why.';
+    const message = `the ${this.name} cannot run (${how}): ${why}`;
+    return new HalfsightError('child-failed', message, { advice: this.#whereToLook });
+  }
+
+  get #whereToLook(): string {
+    return `See ${relative(ROOT, this.#options.logFile)}.`;
   }
 }
 

@@ -5,7 +5,7 @@ import { onInterrupts } from '#runtime/interrupts.ts';
 import { EXIT, exitCodeOf } from '#runtime/lifecycle.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { type Environment, readEnvironment } from '#runtime/settings.ts';
-import { type Addresses, planAddresses, wallLine } from './addresses.ts';
+import { type Addresses, planAddresses } from './addresses.ts';
 import { readStartArguments, START_USAGE, type StartArguments } from './arguments.ts';
 import type { Child } from './child.ts';
 import { Screen } from './screen.ts';
@@ -38,7 +38,8 @@ const args = readOrExplain();
 const environment = readEnvironmentOrExplain();
 const addresses = await planAddresses(args, environment, seededRandom(freshSeed()));
 // What follows loads a few hundred files; nobody should look at an empty screen meanwhile.
-if (addresses.wall !== undefined) screen.say(wallLine(addresses.wall, environment));
+const wallLine = addresses.wallLine();
+if (wallLine !== undefined) screen.say(wallLine);
 screen.say('Halfsight: cameras, encoded once -> Kafka -> three tasks. Ctrl-C ends it.');
 process.exit(await start({ args, environment, addresses }));
 

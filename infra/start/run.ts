@@ -68,10 +68,9 @@ function startWall(
   folder: RunFolder,
   bundleDirectory: string,
 ): Child | undefined {
-  const { wall, health } = addresses;
-  if (wall === undefined) return undefined;
+  if (addresses.wall === undefined) return undefined;
   const child = wallChild({
-    ...{ wall, health, environment, bundleDirectory, clock },
+    ...{ addresses, environment, bundleDirectory, clock },
     say: (line) => screen.say(line),
     logFile: folder.file('wall.log'),
   });
@@ -216,8 +215,8 @@ function makeChildren(
   // Addresses of cameras hold passwords.
   writeFileSync(config, text, { mode: 0o600 });
   const child = (
-    { name, file, health }: { name: string; file: string; health: string },
-    more: Partial<ChildOptions> = {},
+    { name, file, health }: { name: string; file: string; health: () => string },
+    more: Pick<ChildOptions, 'onUnable'> & Partial<ChildOptions>,
   ): Child => {
     const made = new Child({
       name,
@@ -228,32 +227,35 @@ function makeChildren(
       say: (line) => screen.say(line),
       onEnded: () => events.onFailed(new Error(`the ${name} ended, though nobody asked it to.`)),
       onFailed: events.onFailed,
-      variables: childVariables({
-        KAFKA_BROKERS: brokers.join(','),
-        ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
-        HALFSIGHT_BUNDLE: bundle.directory,
-        HALFSIGHT_LOG_FORMAT: 'json',
-        HALFSIGHT_HEALTH_LISTEN: health,
-        ...spansToWall(addresses.wall, environment),
-      }),
+      variables: () =>
+        childVariables({
+          KAFKA_BROKERS: brokers.join(','),
+          ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+          HALFSIGHT_BUNDLE: bundle.directory,
+          HALFSIGHT_LOG_FORMAT: 'json',
+          HALFSIGHT_HEALTH_LISTEN: health(),
+          ...spansToWall(addresses.wall, environment),
+        }),
       ...more,
     });
     options.onChild(made);
     return made;
   };
-  const { health } = addresses;
   return {
     agent: child(
-      { name: 'camera agent', file: 'camera-agent', health: health.agent },
+      { name: 'camera agent', file: 'camera-agent', health: () => addresses.health.agent },
       {
+        onUnable: () => addresses.moveAgent(),
         module: 'producers/camera/main.ts',
         args: ['--config', config],
         onEnded: events.onAgentEnded,
       },
     ),
-    consumers: health.consumers.map((address, index, { length }) => {
+    consumers: addresses.health.consumers.map((_, index, { length }) => {
       const name = length === 1 ? 'inference consumer' : `inference consumer ${index + 1}`;
-      return child({ name, file: `inference-${index + 1}`, health: address });
+      const health = () => defined(addresses.health.consumers[index], name);
+      const onUnable = () => addresses.moveConsumer(index);
+      return child({ name, file: `inference-${index + 1}`, health }, { onUnable });
     }),
   };
 }

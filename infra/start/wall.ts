@@ -1,3 +1,4 @@
+import { defined } from '#runtime/assert.ts';
 import { childVariables, type Environment } from '#runtime/settings.ts';
 import type { ListenAddress } from '#runtime/variable-reader.ts';
 import { type Addresses, textOf, urlOf } from './addresses.ts';
@@ -32,8 +33,7 @@ export function sampleRatio(
 }
 
 export interface WallChildOptions extends Pick<ChildOptions, 'clock' | 'say' | 'logFile'> {
-  readonly wall: ListenAddress;
-  readonly health: Addresses['health'];
+  readonly addresses: Addresses;
   readonly environment: Environment;
   readonly bundleDirectory: string;
 }
@@ -43,7 +43,7 @@ export interface WallChildOptions extends Pick<ChildOptions, 'clock' | 'say' | '
  * on without it: it only looks.
  */
 export function wallChild(options: WallChildOptions): Child {
-  const { wall, health, environment, bundleDirectory, clock, say, logFile } = options;
+  const { addresses, environment, bundleDirectory, clock, say, logFile } = options;
   return new Child({
     name: 'wall',
     module: 'consumers/dashboard/main.ts',
@@ -51,12 +51,16 @@ export function wallChild(options: WallChildOptions): Child {
     ...{ clock, say, logFile },
     onEnded: () => say('The wall has ended.'),
     onFailed: (error) => say(`There is no wall: ${error.message}`),
-    variables: childVariables({
-      HALFSIGHT_WALL_LISTEN: textOf(wall),
-      HALFSIGHT_HEALTH_LISTEN: health.wall,
-      HALFSIGHT_BUNDLE: bundleDirectory,
-      HALFSIGHT_LOG_FORMAT: 'json',
-      ...spansToWall(wall, environment),
-    }),
+    onUnable: () => addresses.moveWall(),
+    variables: () => {
+      const wall = defined(addresses.wall, 'an address for the wall');
+      return childVariables({
+        HALFSIGHT_WALL_LISTEN: textOf(wall),
+        HALFSIGHT_HEALTH_LISTEN: addresses.health.wall,
+        HALFSIGHT_BUNDLE: bundleDirectory,
+        HALFSIGHT_LOG_FORMAT: 'json',
+        ...spansToWall(wall, environment),
+      });
+    },
   });
 }

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { DEFAULT_WALL_LISTEN } from '#runtime/settings.ts';
+import { until } from '#test/integration/inference-process.ts';
 import { startHalfsight } from '#test/integration/started-halfsight.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 
@@ -29,7 +32,16 @@ it('runs on servers of its own, adds up, and leaves nothing behind', async (cont
     KAFKA_TOPIC_PREFIX: 'npm-start-test',
     KAFKA_GROUP_ID: 'npm-start-test',
   });
+  await until(
+    () => run.output().includes('Logs of this run'),
+    30_000,
+    () => run.output(),
+  );
+  // Another program wants the port that is meant for the camera agent.
+  const other = createServer().on('error', () => undefined);
+  other.listen(DEFAULT_WALL_LISTEN.port + 2, DEFAULT_WALL_LISTEN.host);
   const code = await run.exited;
+  other.close();
   if (run.output().includes('already runs a stack')) {
     context.skip('an `npm start` or `npm run stack` of this clone is running: stop it first');
   }

@@ -21,10 +21,11 @@ function childOf(script: string, changes: Partial<ChildOptions> = {}) {
     // Child joins it to the repository's root.
     module: join('..', '..', '..', '..', '..', '..', '..', module),
     args: [],
-    variables: childVariables({}),
+    variables: () => childVariables({}),
     logFile: `${module}.log`,
     clock,
     say: (line) => said.push(line),
+    onUnable: () => Promise.resolve(undefined),
     onEnded: () => ended.resolve('ended'),
     onFailed: (error) => ended.resolve(error.message),
     ...changes,
@@ -72,6 +73,24 @@ describe('Child', () => {
     child.start();
     expect(await ended).toContain('cannot run (exit code 2)');
     expect(said).toEqual([]);
+  });
+
+  it('whose settings were wrong is started again at once where it is told otherwise', async () => {
+    let listen = 'taken';
+    const { child, said, ended } = childOf(
+      "process.exit(process.env.HALFSIGHT_HEALTH_LISTEN === 'taken' ? 2 : 0)",
+      {
+        variables: () => childVariables({ HALFSIGHT_HEALTH_LISTEN: listen }),
+        onUnable: () => {
+          listen = 'free';
+          return Promise.resolve('it listens elsewhere');
+        },
+      },
+    );
+    child.start();
+    expect(await ended).toBe('ended');
+    expect(said).toEqual(['it listens elsewhere']);
+    expect(child.crashes).toBe(0);
   });
 
   it('hears SIGTERM when it is to stop, and then counts as stopped, not as crashed', async () => {
