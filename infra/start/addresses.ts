@@ -59,7 +59,7 @@ export class Addresses {
     return `The wall: ${urlOf(this.wall)}${isOther ? ` (port ${port} is taken)` : ''}`;
   }
 
-  /** What there is to say of it; undefined where its ports are free: then they are not the cause. */
+  /** What there is to say of it; undefined where its ports are free, and so not the cause. */
   async moveWall(): Promise<string | undefined> {
     const hasMoved = await this.#move([...(this.#isFixed ? [] : [WALL]), WALL_HEALTH]);
     return hasMoved ? this.wallLine() : undefined;
