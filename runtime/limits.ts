@@ -268,10 +268,6 @@ export const LIMITS = {
    * reads on for so long behind its end in time, for what a late clock wrote.
    */
   backfillClockSkewMs: 60_000,
-  /** Partitions whose ranges are fixed at the same time: each takes a connection. */
-  backfillPartitionsAtOnce: 16,
-  /** How often another worker may come between while a range is fixed. */
-  backfillFixTriesMax: 10,
 
   // ---- Jobs ------------------------------------------------------------------------------------
   /** Of one worker. Two would be no faster, and live consumers want the machine as well. */
@@ -318,6 +314,10 @@ export const LIMITS = {
   handlerRetryDelayMsMax: 5_000,
   /** When nothing has come for so long, a reader that wants the end of a topic has reached it. */
   readerQuietMs: 5_000,
+  /** Partitions of which the position is decided at the same time: each takes a connection. */
+  positionsAtOnce: 16,
+  /** How often another worker may come between while a position is decided. */
+  positionTriesMax: 10,
   /** How often it is looked whether Kafka deletes results that a hook or a bridge has not read. */
   deletedLookMs: 60_000,
   /** How long a bridge waits, for a server that is away, before the next try. */

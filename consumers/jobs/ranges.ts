@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Broker, TransactorOptions } from '#runtime/broker.ts';
-import { codeOf, HalfsightError } from '#runtime/errors.ts';
+import { decideEach, decidePosition } from '#consumers/subscriber/decide-position.ts';
+import type { Broker } from '#runtime/broker.ts';
+import { HalfsightError } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
 
 /** What a job reads of one partition: offsets from `start` on, and before `end`. */
@@ -35,13 +36,13 @@ export interface RangeOptions {
  */
 export async function fixRanges(options: RangeOptions): Promise<Range[]> {
   const proposed = await proposeRanges(options);
-  const ranges = await inSlices(proposed, (range) => fixRange(range, options));
+  const ranges = await decideEach(proposed, (range) => fixRange(range, options));
   const { broker, groupId, topic } = options;
   const begun = await broker.committedOffsets(groupId, topic);
   // Not of a partition that has a position: its owner, who may be at work, would be fenced.
   const unbegun = ranges.filter(({ partition }) => !begun.has(partition));
-  await inSlices(unbegun, ({ partition, start }) =>
-    decide(broker, { groupId, topic, partition }, { offset: start, note: undefined }),
+  await decideEach(unbegun, ({ partition, start }) =>
+    decidePosition(broker, { groupId, topic, partition }, { offset: start, note: undefined }),
   );
   return ranges;
 }
@@ -65,7 +66,7 @@ async function fixRange(
 ): Promise<Range> {
   const hash = createHash('sha256').update(subject).digest('hex');
   const plan = { groupId: `${groupId}.plan`, topic, partition };
-  const fixed = await decide(broker, plan, { offset: end, note: `${hash} ${start}` });
+  const fixed = await decidePosition(broker, plan, { offset: end, note: `${hash} ${start}` });
   const [fixedHash, fixedStart] = fixed.note?.split(' ') ?? [];
   if (fixedHash !== hash) {
     throw new HalfsightError('usage-invalid', 'this id is that of another backfill.', {
@@ -75,42 +76,4 @@ async function fixRange(
     });
   }
   return { partition, start: Number(fixedStart), end: fixed.offset };
-}
-
-interface Position {
-  readonly offset: number;
-  readonly note: string | undefined;
-}
-
-/** The position of a group in a partition: the one that is committed, or else this one. */
-async function decide(
-  broker: Broker,
-  place: TransactorOptions,
-  position: Position,
-): Promise<Position> {
-  const transactor = await broker.openTransactor(place);
-  try {
-    for (let tries = 1; ; tries++) {
-      const offset = await transactor.acquire();
-      if (offset !== undefined) return { offset, note: transactor.note };
-      try {
-        await transactor.commit([], position.offset, position.note);
-        return position;
-      } catch (error) {
-        const isOthers = codeOf(error) === 'broker-fenced';
-        if (!isOthers || tries === LIMITS.backfillFixTriesMax) throw error;
-      }
-    }
-  } finally {
-    await transactor.close();
-  }
-}
-
-async function inSlices<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
-  const done: R[] = [];
-  for (let from = 0; from < all.length; from += LIMITS.backfillPartitionsAtOnce) {
-    const slice = all.slice(from, from + LIMITS.backfillPartitionsAtOnce);
-    done.push(...(await Promise.all(slice.map(work))));
-  }
-  return done;
 }

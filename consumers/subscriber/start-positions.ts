@@ -1,6 +1,5 @@
-import type { Broker, PartitionOffsets } from '#runtime/broker.ts';
-import { codeOf } from '#runtime/errors.ts';
-import { LIMITS } from '#runtime/limits.ts';
+import type { Broker } from '#runtime/broker.ts';
+import { decideEach, decidePosition } from './decide-position.ts';
 
 /**
  * Gives a group a position in each partition in which it has none: the end. A hook or a bridge
@@ -10,19 +9,7 @@ import { LIMITS } from '#runtime/limits.ts';
 export async function fixStart(broker: Broker, groupId: string, topic: string): Promise<void> {
   const known = await broker.committedOffsets(groupId, topic);
   const missing = (await broker.offsets(topic)).filter(({ partition }) => !known.has(partition));
-  const fix = async ({ partition, high }: PartitionOffsets): Promise<void> => {
-    const transactor = await broker.openTransactor({ groupId, topic, partition });
-    try {
-      if ((await transactor.acquire()) === undefined) await transactor.commit([], high);
-    } catch (error) {
-      // Another worker does the same.
-      if (codeOf(error) !== 'broker-fenced') throw error;
-    } finally {
-      await transactor.close();
-    }
-  };
-  for (let from = 0; from < missing.length; from += LIMITS.backfillPartitionsAtOnce) {
-    const slice = missing.slice(from, from + LIMITS.backfillPartitionsAtOnce);
-    await Promise.all(slice.map(fix));
-  }
+  await decideEach(missing, ({ partition, high }) =>
+    decidePosition(broker, { groupId, topic, partition }, { offset: high, note: undefined }),
+  );
 }
