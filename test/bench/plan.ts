@@ -73,22 +73,13 @@ const tiny = await loadBundle(TINY_BUNDLE);
 const ofTests = await bundleFrames(tiny, await streetPictures(tiny, PICTURES));
 const pictureBytes = bundle.manifest.input.width * bundle.manifest.input.height * 3;
 
-const directory = join(TEST_STACKS, `plan-${process.pid}`);
-const stack = await startTestStack({ redis: false, directory });
-const bench: Bench = {
-  brokers: stack.brokers,
-  brokerPid: defined(stack.pids.get('kafka-1'), "the broker's process"),
-  brokerDirectory: directory,
-};
 const fits: FitRound[] = [];
 const measured: Measured[] = [];
-try {
-  for (let round = 0; round < rounds; round++) {
-    if (given === undefined) fits.push(await fitRound(`fit-${round}`));
-    if (!values.fit) measured.push(await measureRound(`check-${round}`));
-  }
-} finally {
-  await stack.stop();
+for (let round = 0; round < rounds; round++) {
+  await withBroker(`plan-${process.pid}-${round}`, async (bench) => {
+    if (given === undefined) fits.push(await fitRound(bench, `fit-${round}`));
+    if (!values.fit) measured.push(await measureRound(bench, `check-${round}`));
+  });
 }
 
 const constants = given ?? fittedConstants();
@@ -102,27 +93,42 @@ interface Measured {
   readonly acquiredMs: number;
 }
 
-async function fitRound(prefix: string): Promise<FitRound> {
+/** Each round has a broker of its own: what topics of other rounds cost it is no cost of a frame. */
+async function withBroker(name: string, work: (bench: Bench) => Promise<void>): Promise<void> {
+  const directory = join(TEST_STACKS, name);
+  const stack = await startTestStack({ redis: false, directory });
+  try {
+    await work({
+      brokers: stack.brokers,
+      brokerPid: defined(stack.pids.get('kafka-1'), "the broker's process"),
+      brokerDirectory: directory,
+    });
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function fitRound(bench: Bench, prefix: string): Promise<FitRound> {
   const agent = (name: keyof typeof FIT_AGENTS) =>
-    toldAgent(FIT_AGENTS[name], `${prefix}-agent-${name}`);
-  const consumer = (name: keyof typeof FIT_CONSUMERS) =>
-    toldConsumer(FIT_CONSUMERS[name], `${prefix}-consumer-${name}`, frames);
+    toldAgent(bench, FIT_AGENTS[name], `${prefix}-agent-${name}`);
+  const consumer = (name: keyof typeof FIT_CONSUMERS, load = frames) =>
+    toldConsumer(bench, FIT_CONSUMERS[name], { prefix: `${prefix}-consumer-${name}`, load });
   // Those that give the broker most to do come first: it compiles itself while they run.
   const consumers = {
     stub: await consumer('stub'),
     oneHead: await consumer('oneHead'),
     many: await consumer('many'),
-    fast: await toldConsumer(FIT_CONSUMERS.fast, `${prefix}-consumer-fast`, ofTests),
+    fast: await consumer('fast', ofTests),
     real: await consumer('real'),
   };
   return {
     consumers,
     agents: { many: await agent('many'), few: await agent('few'), real: await agent('real') },
-    acquiredMs: await acquired(prefix),
+    acquiredMs: await acquired(bench, prefix),
   };
 }
 
-async function acquired(prefix: string): Promise<number[]> {
+async function acquired(bench: Bench, prefix: string): Promise<number[]> {
   const times: number[] = [];
   for (const partitions of FIT_ACQUIRED) {
     times.push(await measureAcquire(bench, partitions, `${prefix}-acquire-${partitions}`));
@@ -130,22 +136,23 @@ async function acquired(prefix: string): Promise<number[]> {
   return times;
 }
 
-async function measureRound(prefix: string): Promise<Measured> {
+async function measureRound(bench: Bench, prefix: string): Promise<Measured> {
   const agents: AgentMeasured[] = [];
   for (const [index, one] of CHECK_AGENTS.entries()) {
-    agents.push(await toldAgent(one, `${prefix}-agent-${index}`));
+    agents.push(await toldAgent(bench, one, `${prefix}-agent-${index}`));
   }
   const consumers: ConsumerMeasured[] = [];
   for (const [index, one] of CHECK_CONSUMERS.entries()) {
     const load = index === 0 ? fine : frames;
-    consumers.push(await toldConsumer(one, `${prefix}-consumer-${index}`, load));
+    const prefixed = { prefix: `${prefix}-consumer-${index}`, load };
+    consumers.push(await toldConsumer(bench, one, prefixed));
   }
   const acquiredMs = await measureAcquire(bench, CHECK_ACQUIRED, `${prefix}-acquire`);
   return { agents, consumers, acquiredMs };
 }
 
 /** Again where the machine was too busy for the load: what a frame costs is not seen then. */
-async function toldAgent(one: AgentCase, prefix: string): Promise<AgentMeasured> {
+async function toldAgent(bench: Bench, one: AgentCase, prefix: string): Promise<AgentMeasured> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const options = { prefix: `${prefix}-${attempt}`, pictures };
     const figures = await measureAgent(bench, one, options);
@@ -161,10 +168,10 @@ async function toldAgent(one: AgentCase, prefix: string): Promise<AgentMeasured>
 }
 
 async function toldConsumer(
+  bench: Bench,
   one: (typeof CHECK_CONSUMERS)[number],
-  prefix: string,
-  load: typeof frames,
-) {
+  { prefix, load }: { prefix: string; load: typeof frames },
+): Promise<ConsumerMeasured> {
   const figures = await measureConsumer(bench, one, load, { prefix, threads });
   tell(
     `${prefix}, ${one.name}: ${figures.framesPerSecond.toFixed(1)} frames/s, main thread ` +

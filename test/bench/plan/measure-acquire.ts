@@ -1,6 +1,7 @@
 import type { Broker, Transactor } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { createTopics, openBroker } from '../instruments/bench-topics.ts';
+import { topicTable } from '#schemas/topics.ts';
+import { openBroker } from '../instruments/bench-topics.ts';
 import { median } from '../instruments/statistics.ts';
 import type { Bench } from './measure-consumer.ts';
 
@@ -15,9 +16,10 @@ export async function measureAcquire(
 ): Promise<number> {
   const broker = openBroker(brokers);
   try {
-    const topics = await createTopics(broker, prefix, partitionCount);
+    const { frames } = topicTable({ prefix, partitionCount });
+    await broker.ensureTopics([frames]);
     const takeOver = () =>
-      acquireAll(broker, { topic: topics.frames.name, groupId: `${prefix}-group`, partitionCount });
+      acquireAll(broker, { topic: frames.name, groupId: `${prefix}-group`, partitionCount });
     let owners = await takeOver();
     const times: number[] = [];
     for (let count = 0; count < TAKEOVERS; count++) {
