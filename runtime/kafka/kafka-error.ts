@@ -105,7 +105,7 @@ function adviceFor(type: string): string {
   return 'The settings of the brokers, or of the topic, do not allow that.';
 }
 
-export const TOPIC_ADVICE = 'Create the topics with `npm run topics`.';
+export const TOPIC_ADVICE = 'Create it: `npm run topics` does so for all of Halfsight.';
 
 function innermostMessage(error: unknown): string {
   let current = error as KafkaJsError | undefined;

@@ -57,7 +57,7 @@ export class Cluster {
     const found = this.#topics.get(topic);
     if (found !== undefined) return found.partitions;
     throw new HalfsightError('topic-missing', `topic ${topic} does not exist.`, {
-      advice: 'Create the topics with `npm run topics`.',
+      advice: 'Create it: `npm run topics` does so for all of Halfsight.',
     });
   }
 
