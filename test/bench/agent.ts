@@ -6,7 +6,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { makeTestClip } from '#test/integration/rtsp-relay.ts';
 import { startTestStack } from '#test/integration/start-stack.ts';
 import { type FrameBill, frameBill } from './agent/frame-bill.ts';
-import { BenchAgent } from './instruments/agent.ts';
+import { AGENT_WARM_SECONDS, BenchAgent } from './instruments/agent.ts';
 import type { AgentSettings } from './instruments/agent-protocol.ts';
 import { createTopics, openBroker } from './instruments/bench-topics.ts';
 import { streetPictures } from './instruments/bundle-frames.ts';
@@ -30,11 +30,6 @@ import { median, rounded } from './instruments/statistics.ts';
  * told besides, because where frames are few they share it with few others.
  */
 const GOAL_US = 150;
-/**
- * What runs is compiled in steps, and where frames are few that takes long: at 500 a second the
- * main thread needed 173 us a frame after 15 s, and 143 after 90.
- */
-const WARM_SECONDS = 60;
 const SECONDS = 10;
 
 interface Load extends Pick<AgentSettings, 'cameraCount' | 'framesPerSecond' | 'encoder'> {
@@ -131,7 +126,7 @@ async function measure({ isVideo, ...load }: Load, prefix: string): Promise<Fram
     ...(isVideo && { video }),
   });
   await agent.start();
-  await systemClock.sleep(WARM_SECONDS * 1000);
+  await systemClock.sleep(AGENT_WARM_SECONDS * 1000);
   const before = await agent.figures();
   await systemClock.sleep(SECONDS * 1000);
   const after = await agent.figures();

@@ -93,7 +93,7 @@ interface Measured {
   readonly acquiredMs: number;
 }
 
-/** Each round has a broker of its own: what topics of other rounds cost it is no cost of a frame. */
+/** Each round has a broker of its own, or the topics of those before would count as costs. */
 async function withBroker(name: string, work: (bench: Bench) => Promise<void>): Promise<void> {
   const directory = join(TEST_STACKS, name);
   const stack = await startTestStack({ redis: false, directory });

@@ -4,6 +4,12 @@ import { BenchChild } from './child.ts';
 
 const PROGRAM = fileURLToPath(new URL('./agent-main.ts', import.meta.url));
 
+/**
+ * What runs is compiled in steps, and where frames are few that takes long: at 500 a second the
+ * main thread needed 173 us a frame after 15 s, and 143 after 90.
+ */
+export const AGENT_WARM_SECONDS = 60;
+
 /** The camera agent in a process of its own, on pictures that were drawn before. */
 export class BenchAgent {
   readonly #child: BenchChild;

@@ -1,7 +1,7 @@
 import { systemClock } from '#runtime/clock.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
 import { frameBill } from '../agent/frame-bill.ts';
-import { BenchAgent } from '../instruments/agent.ts';
+import { AGENT_WARM_SECONDS, BenchAgent } from '../instruments/agent.ts';
 import type { AgentSettings } from '../instruments/agent-protocol.ts';
 import { createTopics, openBroker } from '../instruments/bench-topics.ts';
 import { SHIPPED_BUNDLE } from '../instruments/frame-maker.ts';
@@ -9,8 +9,6 @@ import type { Bench } from './measure-consumer.ts';
 import { processorUs } from './process-cost.ts';
 import { topicBytes } from './topic-bytes.ts';
 
-/** At twenty frames a second it takes this long until what runs is compiled. */
-const WARM_SECONDS = 15;
 const SECONDS = 10;
 export const AGENT_PARTITIONS = 8;
 
@@ -47,7 +45,7 @@ export async function measureAgent(
     ...{ bundleDirectory: SHIPPED_BUNDLE, encoderWorkers: 1 },
   });
   await agent.start();
-  await systemClock.sleep(WARM_SECONDS * 1000);
+  await systemClock.sleep(AGENT_WARM_SECONDS * 1000);
   const before = await agent.figures();
   const brokerBefore = processorUs(bench.brokerPid);
   await systemClock.sleep(SECONDS * 1000);
