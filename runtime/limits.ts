@@ -314,6 +314,8 @@ export const LIMITS = {
   handlerRetryDelayMsMax: 5_000,
   /** When nothing has come for so long, a reader that wants the end of a topic has reached it. */
   readerQuietMs: 5_000,
+  /** After so long a reader that has more at hand leaves the event loop to others. */
+  readerTurnMs: 20,
   /** Partitions of which the position is decided at the same time: each takes a connection. */
   positionsAtOnce: 16,
   /** How often another worker may come between while a position is decided. */

@@ -108,7 +108,14 @@ class OrderedReading {
   }
 
   async #handle(records: readonly IncomingRecord[]): Promise<void> {
+    const { clock, onRecord } = this.#options;
+    let turnedMs = clock.monotonicMs();
     for (const record of records) {
+      // Promises alone let nothing else have its turn: neither health checks nor heartbeats.
+      if (clock.monotonicMs() - turnedMs >= LIMITS.readerTurnMs) {
+        await clock.turn();
+        turnedMs = clock.monotonicMs();
+      }
       const [extent] = this.#left;
       if (extent === undefined || record.partition !== extent.partition) return;
       if (record.offset < this.#next) continue;
@@ -117,7 +124,7 @@ class OrderedReading {
       // A rejection keeps the position from being committed.
       if (this.#isOver) throw new Error('the reading is over');
       try {
-        await this.#options.onRecord(record);
+        await onRecord(record);
       } catch (error) {
         this.over.reject(error);
         throw error;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readInOrder } from '#consumers/subscriber/read-in-order.ts';
 import type { IncomingRecord } from '#runtime/broker.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { LIMITS } from '#runtime/limits.ts';
 import { storedResults } from '../export/stored-results.ts';
 import { detection } from './results.ts';
 
@@ -19,12 +21,13 @@ async function setUp(seed: number, count = 60) {
   const read = (
     onRecord: (record: IncomingRecord) => void | Promise<void> = () => undefined,
     stopping = new AbortController().signal,
+    using: Clock = clock,
   ) => {
     const take = (found: IncomingRecord) => {
       places.push(`${found.partition} ${found.offset}`);
       return onRecord(found);
     };
-    return drive(readInOrder({ broker, topic, clock, stopping, onRecord: take }));
+    return drive(readInOrder({ broker, topic, clock: using, stopping, onRecord: take }));
   };
   return { ...scene, topic, read, places, partitions: () => cluster.partitions(topic) };
 }
@@ -64,6 +67,27 @@ describe('readInOrder', () => {
       for (const log of partitions()) if (log.partition > partition) log.deleteAll();
     });
     expect(new Set(places.map((place) => place.split(' ')[0])).size).toBe(1);
+  });
+
+  it('leaves the event loop to others while it has much at hand', async () => {
+    const { read, places, clock } = await setUp(1);
+    let turns = 0;
+    // As if each record took two milliseconds.
+    const busy: Clock = {
+      nowUs: () => clock.nowUs(),
+      monotonicMs: () => clock.monotonicMs() + 2 * places.length,
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+      after: (ms, action) => clock.after(ms, action),
+      every: (ms, action) => clock.every(ms, action),
+      turn: () => {
+        turns++;
+        return clock.turn();
+      },
+    };
+    await read(undefined, undefined, busy);
+    const atMost = (2 * places.length) / LIMITS.readerTurnMs;
+    expect(turns).toBeLessThanOrEqual(atMost);
+    expect(turns).toBeGreaterThan(atMost / 2);
   });
 
   it('ends when it is told to, and with what its reader throws', async () => {
