@@ -33,7 +33,7 @@ export function agentLoad({ agent }: Pick<Constants, 'agent'>, framesPerSecond: 
   const sends = sendsPerSecond(framesPerSecond);
   const encodeUs = framesPerSecond * agent.encodeUs;
   const restUs = framesPerSecond * agent.frameUs + sends * agent.sendUs;
-  const mainUs = framesPerSecond * agent.mainFrameUs + sends * agent.mainSendUs;
+  const mainUs = framesPerSecond * agent.mainFrameUs + sends * agent.sendUs;
   return {
     sendsPerSecond: sends,
     coresUsed: (encodeUs + restUs) / 1e6,

@@ -11,9 +11,8 @@ export const FIGURES = {
     encodeUs:
       'of all threads for encoding a frame, the way to the encoder thread and back included',
     frameUs: 'of all threads for all else that a frame needs, its send aside',
-    sendUs: 'of all threads for a request to the broker, whatever is in it',
     mainFrameUs: 'as frameUs, of the main thread alone',
-    mainSendUs: 'as sendUs, of the main thread alone',
+    sendUs: 'of the main thread, which alone works for it, for a request to the broker',
     residentMib: 'memory of an agent with one encoder thread, pictures of its cameras aside',
   },
   engine: {

@@ -11,7 +11,6 @@ import type { ConsumerCase, ConsumerMeasured } from './measure-consumer.ts';
 
 /** What the constants come from; nothing of it is predicted. */
 export const FIT_AGENTS = {
-  few: agentCase(20, 2, 'stub'),
   many: agentCase(100, 5, 'stub'),
   real: agentCase(4, 5, 'onnx'),
 } as const;
@@ -110,19 +109,23 @@ function fitEngine(real: ConsumerMeasured, threads: number): Constants['engine']
   };
 }
 
-/** Of two loads that differ in how many frames share a request. */
-function fitAgent({ few, many, real }: FitRound['agents'], pictureBytes: number) {
-  const rows = [few, many].map(({ framesPerSecond }) => [1, sendsPerFrame(framesPerSecond)]);
-  const factorsOf = (value: (one: AgentMeasured) => number) =>
-    fitFromZero(rows, [few, many].map(value));
-  const [frameUs = 0, sendUs = 0] = factorsOf(({ allUs }) => allUs);
-  const [mainFrameUs = 0, mainSendUs = 0] = factorsOf(({ mainUs }) => mainUs);
+/**
+ * Of two loads that differ in how many frames share a request. Where frames are few the encoder is
+ * the real one: it keeps the processor awake, and a request costs less than where all threads sleep
+ * in between. What other threads do for a frame is seen where none of them encodes.
+ */
+function fitAgent({ many, real }: FitRound['agents'], pictureBytes: number) {
+  const [mainFrameUs = 0, sendUs = 0] = fitFromZero(
+    [many, real].map(({ framesPerSecond }) => [1, sendsPerFrame(framesPerSecond)]),
+    [many.mainUs, real.mainUs],
+  );
+  const frameUs = mainFrameUs + many.allUs - many.mainUs;
   const restUs = frameUs + sendsPerFrame(real.framesPerSecond) * sendUs;
   const { cameraCount } = FIT_AGENTS.real;
   const pictures = cameraCount * (1 + LIMITS.framesWaitingPerCameraMax) * pictureBytes;
   return {
     encodeUs: Math.max(0, real.allUs - restUs),
-    ...{ frameUs, sendUs, mainFrameUs, mainSendUs },
+    ...{ frameUs, mainFrameUs, sendUs },
     residentMib: real.residentMib - pictures / MIB,
   };
 }
@@ -196,14 +199,17 @@ function fitAcquire(acquiredMs: readonly number[]) {
   return { acquireFirstMs, acquireMs };
 }
 
-function fitBroker({ few, many }: FitRound['agents'], { real, stub }: FitRound['consumers']) {
+function fitBroker(
+  { many, real: agent }: FitRound['agents'],
+  { real, stub }: FitRound['consumers'],
+) {
   const [frameUs = 0, transactionUs = 0] = fitFromZero(
     [real, stub].map(({ transactionsPerFrame }) => [1, transactionsPerFrame]),
     [real, stub].map((one) => one.brokerUs - one.brokerIdleUs / one.framesPerSecond),
   );
   const [sendUs = 0] = fitFromZero(
-    [few, many].map(({ framesPerSecond }) => [sendsPerFrame(framesPerSecond)]),
-    [few.brokerUs, many.brokerUs],
+    [agent, many].map(({ framesPerSecond }) => [sendsPerFrame(framesPerSecond)]),
+    [agent.brokerUs, many.brokerUs],
   );
   return { sendUs, frameUs, transactionUs, consumerUs: real.brokerIdleUs };
 }

@@ -131,11 +131,7 @@ function stubRate(mainUs: number): number {
 
 describe('a machine that is as the model says', () => {
   const round = {
-    agents: {
-      few: agentAs(FIT_AGENTS.few),
-      many: agentAs(FIT_AGENTS.many),
-      real: agentAs(FIT_AGENTS.real),
-    },
+    agents: { many: agentAs(FIT_AGENTS.many), real: agentAs(FIT_AGENTS.real) },
     consumers: {
       real: consumerAs(FIT_CONSUMERS.real),
       stub: consumerAs(FIT_CONSUMERS.stub),

@@ -12,7 +12,7 @@ export const CONSTANTS: Constants = parseConstants(
     bundle: 'sample 1',
     sources: Object.fromEntries(SECTION_NAMES.map((name) => [name, SOURCE])),
     agent: {
-      ...{ encodeUs: 10_000, frameUs: 100, sendUs: 200, mainFrameUs: 50, mainSendUs: 100 },
+      ...{ encodeUs: 10_000, frameUs: 100, mainFrameUs: 50, sendUs: 100 },
       residentMib: 100,
     },
     engine: {
