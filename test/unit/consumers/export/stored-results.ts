@@ -52,6 +52,8 @@ export function storedResults(seed = 1) {
   };
   return {
     ...{ cluster, topics, broker, folder, record, drive, clock: host.clock },
+    /** As another process has it. */
+    connect: (name: string) => connectTo(cluster, new Host(name, time), random.fork(name)),
     /** In one transaction, as consumers do. */
     async write(records: readonly OutgoingRecord[], isCommitted = true): Promise<void> {
       const place = { groupId: 'brain', topic: topics.frames.name, partition: 0 };
