@@ -89,12 +89,8 @@ const BETWEEN: readonly (readonly [after: RegExp, before: RegExp, name: string])
 ];
 
 function between(spans: readonly TraceSpan[], startUs: number, endUs: number): What {
-  const before = spans
-    .filter((span) => span.endUs <= startUs)
-    .reduce<TraceSpan | undefined>(
-      (a, b) => (a !== undefined && a.endUs > b.endUs ? a : b),
-      undefined,
-    );
+  // A consumer may be told of its commit after its result has gone on.
+  const before = spans.findLast((span) => span.endUs <= startUs);
   const next = spans.find((span) => span.startUs >= endUs);
   const [from, to] = [before?.name ?? '', next?.name ?? ''];
   const known = BETWEEN.find(([after, ahead]) => after.test(from) && ahead.test(to));

@@ -92,6 +92,27 @@ describe('the path from capture to delivery', () => {
     ]);
   });
 
+  it('goes on from the step that began last, also where one before it ended later', () => {
+    const hook = { service: 'halfsight-webhooks' };
+    const picture = drawn([
+      span(1, 'publish', [0, 10]),
+      span(2, 'commit', [10, 30], { parent: 1 }),
+      span(3, 'enqueue webhook', [20, 25], { ...hook, parent: 1 }),
+      span(4, 'POST', [50, 60], {
+        ...{ ...hook, parent: 3 },
+        attributes: { 'halfsight.webhook': 'ops' },
+      }),
+    ]);
+    expect(pathOf(picture)).toEqual([
+      'waits for its transaction: wait 10',
+      'commit: step 10',
+      'enqueue webhook: step 5',
+      'commit: step 5',
+      'in the queue of its webhook: wait 20',
+      'POST: step 10',
+    ]);
+  });
+
   it('says where nobody knows what happened', () => {
     const picture = drawn(WHOLE.filter(({ name }) => !/^(batch|decode|body|head)/.test(name)));
     // Its parent is missing, so it begins the path.
