@@ -170,9 +170,10 @@ class Command(OneFolder):
         # Crops of fewer pixels are tuned on faster, and in no other way.
         cls.enterClassContext(mock.patch("split.tuning.CROP", 96))
 
-    def split(self, out: str, *more: str) -> Path:
+    def split(self, out: str, *more: str, models: Path | None = None) -> Path:
         folder = self.folder / out
-        given = ["split", str(self.models), "--pictures", str(self.folder / "pictures"), "--out",
+        pictures = self.folder / "pictures"
+        given = ["split", str(models or self.models), "--pictures", str(pictures), "--out",
                  str(folder), "--threads", "1", *more]  # fmt: skip
         with mock.patch("sys.argv", given), contextlib.redirect_stdout(io.StringIO()):
             command.main()
@@ -223,10 +224,11 @@ class Command(OneFolder):
         self.assertIn("classification.onnx", card)
 
     def test_the_same_seed_gives_the_same_tables(self) -> None:
-        first, second = (
-            self.split(name, "--tune", "3", "--seed", "7", "--rates", "1500,500")
-            for name in ("a", "b")
-        )
+        content = json.loads(self.models.read_text())
+        alone = self.folder / "alone.json"
+        alone.write_text(json.dumps(content | {"models": content["models"][1:2]}))
+        options = ("--tune", "3", "--seed", "7", "--rates", "900,300")
+        first, second = (self.split(name, *options, models=alone) for name in ("a", "b"))
         for name in ("tables.json", "encoder.onnx", "body.onnx"):
             self.assertEqual((first / name).read_bytes(), (second / name).read_bytes(), name)
 
@@ -235,7 +237,7 @@ class Command(OneFolder):
         with mock.patch.multiple(
             command, write_bundle=mock.DEFAULT, measure=mock.DEFAULT, write_card=mock.DEFAULT
         ):
-            folder = self.split("tuned", "--tune", "150", "--rates", "600,250")
+            folder = self.split("tuned", "--tune", "100", "--rates", "600,250")
         rows = (folder / "tuning.csv").read_text().split()[1:]
         losses = [float(row.split(",")[2]) for row in rows]
         self.assertLess(losses[-1], losses[0])
@@ -266,14 +268,8 @@ class Command(OneFolder):
         path = self.folder / "uncut.json"
         entry = content["models"][0] | {"cut": "inner"}
         path.write_text(json.dumps(content | {"models": [entry]}))
-        self.models, kept = path, self.models
-        try:
-            with self.assertRaisesRegex(
-                SystemExit, r"no cut at inner; there are .*cut \(stride 8\)"
-            ):
-                self.split("uncut")
-        finally:
-            self.models = kept
+        with self.assertRaisesRegex(SystemExit, r"no cut at inner; there are .*cut \(stride 8\)"):
+            self.split("uncut", models=path)
 
     def test_classes_are_labelled(self) -> None:
         wish = read_wish(self.models)

@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 import unittest
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -23,13 +24,12 @@ from bundling.graphs import session
 from bundling.tables import RateTable, read_tables
 from tests import exporter  # noqa: F401
 from training.architectures import ARCHITECTURES, ScratchEncoder
-from training.export import BundleSpec, export_encoder
+from training.export import BundleSpec, export_encoder, export_graphs
 from training.heads import Halfsight
 from training.parity import Parity
 from training.run import Run, optimiser_for
 from training.scratch import ScratchError, parse, train
 from training.stages import LogisticPrior
-from training.variants import VARIANTS
 
 # Half of the preset's steps: enough for every loss to fall.
 QUICK = ("--preset", "quick", "--steps", "80")
@@ -50,9 +50,25 @@ def read_curves(folder: Path, stage: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["stage"] == stage]
 
 
+def exporting(export: Callable[[Halfsight, BundleSpec, Path], None]):
+    """Bundles without some of their graphs: encoder and tables are what they are with them, and
+    exporting takes longest of all that these tests do."""
+    return mock.patch("training.scratch.export_graphs", export)
+
+
+def without_heads():
+    return exporting(
+        lambda model, spec, folder: export_graphs(model, replace(spec, tasks=()), folder)
+    )
+
+
+def encoder_alone():
+    return exporting(lambda model, _, folder: export_encoder(model, folder))
+
+
 @unittest.skipUnless(shutil.which("npm"), "SKIPPED: scenes need Node.js (npm)")
 class FromScratch(unittest.TestCase):
-    """The quick preset runs once for all tests; the others train a few steps on its scenes."""
+    """The quick preset runs once for all tests; the others train a few steps on its views."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -62,7 +78,8 @@ class FromScratch(unittest.TestCase):
         cls.folder = Path(cls.temporary.name)
         [(cls.bundle, cls.parity)] = run(cls.folder / "quick", *QUICK)
         options = ("--variant", "entropic-student", "--architecture", "stride8", "--seed", "1")
-        cls.student = [bundle for bundle, _ in cls.few_steps("student", *options)]
+        with without_heads():
+            cls.student = [bundle for bundle, _ in cls.few_steps("student", *options)]
 
     @classmethod
     def tearDownClass(cls) -> None:
@@ -70,18 +87,17 @@ class FromScratch(unittest.TestCase):
 
     @classmethod
     def few_steps(cls, name: str, *options: str) -> list[tuple[Path, Parity]]:
-        scenes = str(cls.folder / "quick-work" / "scenes")
-        few = ("--preset", "quick", "--steps", "6", "--scenes", scenes)
-        return run(cls.folder / name, *few, *options)
+        """On the quick run's views, which are the scenes as they are, whatever the seed."""
+        first, work = cls.folder / "quick-work", cls.folder / f"{name}-work"
+        work.mkdir()
+        (work / "scene-views").symlink_to(first / "scene-views")
+        few = ("--preset", "quick", "--steps", "6", "--scenes", str(first / "scenes"))
+        with mock.patch("training.scratch.write_curves"):
+            return run(cls.folder / name, *few, *options)
 
     def tables_of_seed(self, seed: str) -> bytes:
-        """Of Ladon, without the graphs of body and heads: tables are what they are with them."""
-
-        def export_graphs(model: Halfsight, _: BundleSpec, folder: Path) -> None:
-            export_encoder(model, folder)
-
-        with mock.patch("training.scratch.export_graphs", export_graphs):
-            options = ("--variant", "ladon", "--architecture", "stride8", "--seed", seed)
+        options = ("--variant", "ladon", "--architecture", "stride8", "--seed", seed)
+        with encoder_alone():
             [(bundle, _)] = self.few_steps(f"seed-{seed}", *options)
         return (bundle / "tables.json").read_bytes()
 
@@ -154,10 +170,7 @@ class FromScratch(unittest.TestCase):
         self.assertNotEqual(first, other)
 
     def test_cr_bq_codes_every_symbol_in_eight_bits(self) -> None:
-        whole = VARIANTS["cr-bq"]
-        # The first head alone: encoder and tables are what they are with all of them.
-        outputs = tuple((out, stage, tasks[:1]) for out, stage, tasks in whole.outputs)
-        with mock.patch.dict(VARIANTS, {"cr-bq": replace(whole, outputs=outputs)}):
+        with encoder_alone():
             [(bundle, parity)] = self.few_steps("narrow", "--variant", "cr-bq")
         manifest, tables = read_bundle(bundle)
         self.assert_same_symbols(parity)
@@ -182,7 +195,7 @@ class Toy(nn.Module):
 
 class Parts(unittest.TestCase):
     def test_a_run_that_was_cut_off_ends_like_one_that_was_not(self) -> None:
-        def finish(path: Path, cut_at: int | None) -> Tensor:
+        def finish(path: Path, cut_at: int | None, checkpoint_minutes: float) -> Tensor:
             model = Toy()
             optimiser = optimiser_for(model, [{"params": model.parameters(), "lr": 0.1}])
 
@@ -192,7 +205,10 @@ class Parts(unittest.TestCase):
                 x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
                 return {"error": (model.layer(x) - x.sum(1, keepdim=True)).square().mean()}
 
-            run = Run(path, model, optimiser, losses, steps=20, checkpoint_steps=4)
+            run = Run(
+                path, model, optimiser, losses, steps=20, log_steps=4,
+                checkpoint_minutes=checkpoint_minutes,
+            )  # fmt: skip
             if cut_at is None:
                 run.go()
             else:
@@ -200,14 +216,17 @@ class Parts(unittest.TestCase):
                     run.go()
             return run.result()["layer.weight"]
 
-        with tempfile.TemporaryDirectory() as name:
-            whole = finish(Path(name) / "whole.pt", None)
-            finish(Path(name) / "cut.pt", 11)
-            resumed = finish(Path(name) / "cut.pt", None)
-            logs = [(Path(name) / f"{n}.csv").read_text().splitlines() for n in ("whole", "cut")]
-        self.assertTrue(torch.equal(whole, resumed))
-        steps = [[line.split(",")[0] for line in log] for log in logs]
-        self.assertEqual(steps[0], steps[1])
+        # A checkpoint at each step, or none before the cut.
+        for checkpoint_minutes in (0, 1):
+            with self.subTest(checkpoint_minutes), tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                whole = finish(folder / "whole.pt", None, checkpoint_minutes)
+                finish(folder / "cut.pt", 11, checkpoint_minutes)
+                resumed = finish(folder / "cut.pt", None, checkpoint_minutes)
+                logs = [(folder / f"{n}.csv").read_text().splitlines() for n in ("whole", "cut")]
+                self.assertTrue(torch.equal(whole, resumed))
+                steps = [[line.split(",")[0] for line in log] for log in logs]
+                self.assertEqual(steps[0], steps[1])
 
     def test_prior_is_a_distribution_over_the_integers(self) -> None:
         prior = LogisticPrior(2, 1)

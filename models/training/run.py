@@ -103,19 +103,21 @@ class Run:
     """Trains `model` in place; `path` gets the averaged weights, beside it the resume point.
 
     The schedule runs on `steps` (the same weights on every repetition) or on training `minutes`,
-    which survive an interruption; whichever is given.
+    which survive an interruption; whichever is given. A run that is cut off repeats at most
+    `checkpoint_minutes` of training.
     """
 
     def __init__(
         self, path: Path, model: nn.Module, optimiser: torch.optim.Optimizer,
         losses: Callable[[int], dict[str, Tensor]], *,
         steps: int | None = None, minutes: float | None = None, pace: float = 1.0,
-        checkpoint_steps: int = 50, gradient_most: float = 5.0,
+        log_steps: int = 50, checkpoint_minutes: float = 1.0, gradient_most: float = 5.0,
     ) -> None:  # fmt: skip
         assert (steps is None) != (minutes is None)
         self.path, self.model, self.optimiser, self.losses = path, model, optimiser, losses
         self.steps_wanted, self.minutes_wanted, self.pace = steps, minutes, pace
-        self.checkpoint_steps, self.gradient_most = checkpoint_steps, gradient_most
+        self.log_steps, self.checkpoint_minutes = log_steps, checkpoint_minutes
+        self.gradient_most = gradient_most
         self.average = AveragedModel(model, avg_fn=moving_average, use_buffers=True)
         self.step, self.minutes = 0, 0.0
         self.smooth: dict[str, float] = {}
@@ -123,6 +125,7 @@ class Run:
         self.log_path = path.with_suffix(".csv")
         if self.resume_path.exists():
             self.resume()
+        self.saved_minutes = self.minutes
 
     def resume(self) -> None:
         state = torch.load(self.resume_path, weights_only=True)
@@ -143,6 +146,7 @@ class Run:
             fresh = path.with_suffix(".new")
             torch.save(content, fresh)
             fresh.replace(path)
+        self.saved_minutes = self.minutes
 
     def result(self) -> dict[str, Tensor]:
         """The averaged weights, in the model's own shape."""
@@ -185,8 +189,11 @@ class Run:
                 self.smooth[name] = 0.95 * self.smooth.get(name, value) + 0.05 * value
             self.minutes += (time.monotonic() - begun) / 60
             self.step += 1
-            if self.step % self.checkpoint_steps == 0 or self.done() >= 1:
+            is_over = self.done() >= 1
+            if self.step % self.log_steps == 0 or is_over:
                 self.log()
+            # By time: to write one takes as long as many a step of a small run.
+            if self.minutes - self.saved_minutes >= self.checkpoint_minutes or is_over:
                 self.save()
 
     def log(self) -> None:

@@ -166,7 +166,7 @@ class Training:
         optimiser = optimiser_for(model, groups_of(model, stage))
         run = Run(
             self.args.work / f"{stage.name}.pt", model, optimiser, losses, steps=steps,
-            checkpoint_steps=max(1, math.ceil(steps / 25)), gradient_most=GRADIENT_MOST,
+            log_steps=max(1, math.ceil(steps / 25)), gradient_most=GRADIENT_MOST,
         )  # fmt: skip
         run.go()
         print(f"{stage.name}: {steps} steps in {run.minutes * 60:.0f} s", flush=True)
