@@ -5,6 +5,7 @@ import { LIMITS } from '#runtime/limits.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { TASKS } from '#schemas/result.ts';
 import { spawnInference } from '#test/fixtures/inference-child.ts';
+import { until } from '#test/fixtures/until.ts';
 import { startTestStack } from '#test/integration/start-stack.ts';
 import { engineMsPerBatch, lastFigures } from './age/engine-time.ts';
 import { FrameWatch } from './age/frame-watch.ts';
@@ -166,9 +167,13 @@ async function measure(load: Load, prefix: string): Promise<Measured> {
   });
   try {
     await watch.start();
-    await until(() => consumer.output().includes('consumer-started'), 'the consumer');
+    await until(
+      () => consumer.output().includes('consumer-started'),
+      READY_TIMEOUT_MS,
+      'the consumer',
+    );
     await agent.start();
-    await until(() => watch.count > 0, 'the first result');
+    await until(() => watch.count > 0, READY_TIMEOUT_MS, 'the first result');
     await systemClock.sleep(WARM_SECONDS * 1000);
     await caughtUp(watch);
     const before = await agent.figures();
@@ -202,14 +207,6 @@ async function caughtUp(watch: FrameWatch): Promise<void> {
   while ((watch.newestAgeMs ?? CAUGHT_UP_AGE_MS) >= CAUGHT_UP_AGE_MS) {
     if (systemClock.monotonicMs() > endMs) return;
     await systemClock.sleep(100);
-  }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const endMs = systemClock.monotonicMs() + READY_TIMEOUT_MS;
-  while (!condition()) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`waited in vain for ${what}`);
-    await systemClock.sleep(50);
   }
 }
 

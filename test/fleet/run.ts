@@ -8,7 +8,9 @@ import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { startTopicStack } from '#test/fixtures/topic-stack.ts';
+import { until } from '#test/fixtures/until.ts';
 import { type Holding, holdingOf } from '#test/soak/process-watch.ts';
 import { type Arrivals, type Books, FleetWatch } from './fleet-watch.ts';
 
@@ -44,7 +46,6 @@ export interface FleetReport extends FleetOptions {
 }
 
 const PREFIX = 'fleet';
-const POLL_MS = 50;
 /** A thousand cameras on two cores. */
 const PATIENCE_MS = 180_000;
 /** Cameras that are there for a moment, at one time. */
@@ -64,7 +65,7 @@ export async function runFleet(
   const { stack, topics, broker, stop } = await startTopicStack(table);
   const { brokers } = stack;
   const redisUrl = defined(stack.redisUrl, 'the URL of Redis');
-  const redis = { url: redisUrl, password: undefined, tlsCaFile: undefined };
+  const redis = plainRedis(redisUrl);
   const registry = new RedisRegistry({ redis, prefix: PREFIX, clock: systemClock });
   const watch = new FleetWatch(broker, topics);
   const agents = new Map<string, AgentProcess>();
@@ -106,7 +107,7 @@ export async function runFleet(
     say(`with Redis ${JSON.stringify(withRedis)}, without ${JSON.stringify(withoutRedis)}`);
     const backMs = systemClock.monotonicMs();
     await stack.restart('redis', 0);
-    await until('a camera can be added', async () => {
+    await untilSeen('a camera can be added', async () => {
       return (await registry.put(wanted('cam-late', options)).catch(() => 0)) > 0;
     });
     await arrived(fleet, 'cam-late', backMs);
@@ -117,7 +118,7 @@ export async function runFleet(
     }).length;
 
     for (const agent of agents.values()) await agent.stop();
-    await until('all epochs are closed', () => [...cameraIds, 'cam-late'].every(isOver(watch)));
+    await untilSeen('all epochs are closed', () => [...cameraIds, 'cam-late'].every(isOver(watch)));
     await systemClock.sleep(1_000);
     const books = watch.books();
     for (const fault of books.faults.slice(0, FAULTS_SHOWN)) say(fault);
@@ -190,7 +191,7 @@ async function killOne({ registry, watch, agents }: Fleet, victim: string) {
   const epochs = owned.map(({ camera: { id } }) => [id, watch.epochOf(id)] as const);
   const waits = epochs.map(async ([id, epoch]) => {
     let tookMs: number | undefined;
-    await until(`${id} publishes elsewhere`, () => {
+    await untilSeen(`${id} publishes elsewhere`, () => {
       const arrivedMs = watch.arrivedMs(id, epoch);
       if (arrivedMs !== undefined) tookMs ??= arrivedMs - killedMs;
       return tookMs !== undefined;
@@ -219,7 +220,7 @@ async function runCycles(fleet: Fleet): Promise<FleetReport['cycles']> {
       await registry.put(wanted(id, options));
       await arrived(fleet, id, 0);
       await registry.remove(id);
-      await until(`the books of ${id} are closed`, () => watch.isOver(id));
+      await untilSeen(`the books of ${id} are closed`, () => watch.isOver(id));
       ended += 1;
       if (ended % 100 === 0) say(`${ended} cameras came and went`);
       if (ended === Math.floor(cycleCount / 2)) sample();
@@ -237,8 +238,8 @@ async function runCycles(fleet: Fleet): Promise<FleetReport['cycles']> {
   };
 }
 
-function arrived({ watch }: Fleet, id: string, sinceMs: number): Promise<void> {
-  return until(
+function arrived({ watch }: Fleet, id: string, sinceMs: number): Promise<number> {
+  return untilSeen(
     `${id} publishes`,
     () => (watch.arrivedMs(id) ?? Number.NEGATIVE_INFINITY) >= sinceMs,
   );
@@ -252,10 +253,6 @@ function elapsedMs(sinceMs: number): number {
   return Math.round(systemClock.monotonicMs() - sinceMs);
 }
 
-async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = systemClock.monotonicMs() + PATIENCE_MS;
-  while (!(await check())) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`waited in vain: ${what}`);
-    await systemClock.sleep(POLL_MS);
-  }
+function untilSeen(what: string, check: () => boolean | Promise<boolean>): Promise<number> {
+  return until(check, PATIENCE_MS, what);
 }

@@ -7,15 +7,10 @@ import { frameId } from '#schemas/frame.ts';
 import { TASKS } from '#schemas/result.ts';
 import { backfillTopics, topicTable } from '#schemas/topics.ts';
 import { spawnCollected } from '#test/fixtures/collected-child.ts';
+import { until } from '#test/fixtures/until.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 import { writeFrames } from './frame-writer.ts';
-import {
-  countResults,
-  openBroker,
-  readResults,
-  startInference,
-  until,
-} from './inference-process.ts';
+import { countResults, openBroker, readResults, startInference } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'consumers', 'jobs', 'backfill-main.ts');

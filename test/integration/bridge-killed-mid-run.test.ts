@@ -8,8 +8,9 @@ import { encodeResult } from '#schemas/result.ts';
 import { bridgeGroups, topicTable } from '#schemas/topics.ts';
 import { type CollectedChild, spawnCollected } from '#test/fixtures/collected-child.ts';
 import { readTopic } from '#test/fixtures/read-topic.ts';
+import { until } from '#test/fixtures/until.ts';
 import { detection } from '#test/unit/consumers/subscriber/results.ts';
-import { createTopics, openBroker, until } from './inference-process.ts';
+import { createTopics, openBroker } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const MAIN = join(import.meta.dirname, '../../consumers/bridge/main.ts');

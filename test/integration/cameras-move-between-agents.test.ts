@@ -14,6 +14,8 @@ import { singleObjectFraming } from '#schemas/framing.ts';
 import { topicSpecs, topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { runNode } from '#test/fixtures/collected-child.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { until } from '#test/fixtures/until.ts';
 import { readStatuses, readTopic } from './camera-agent-process.ts';
 import { sharedStack } from './stack.ts';
 
@@ -27,7 +29,7 @@ const broker = openKafka(
   { clock: systemClock, logger: silentLogger },
 );
 const registry = new RedisRegistry({
-  redis: { url: redisUrl, password: undefined, tlsCaFile: undefined },
+  redis: plainRedis(redisUrl),
   prefix,
   clock: systemClock,
 });
@@ -63,18 +65,19 @@ function ownersOf(listed: readonly CameraEntry[]): string[] {
   return listed.map(({ placement }) => ('agentId' in placement ? placement.agentId : '-'));
 }
 
-async function until(
+function untilListed(
   what: string,
   check: (listed: readonly CameraEntry[]) => boolean,
 ): Promise<number> {
-  const startMs = systemClock.monotonicMs();
-  while (systemClock.monotonicMs() - startMs < 40_000) {
-    const listed = (await registry.list()).cameras;
-    if (check(listed)) return systemClock.monotonicMs() - startMs;
-    await systemClock.sleep(100);
-  }
-  const { output } = await cameras('list');
-  throw new Error(`waited in vain: ${what}\n${output}${agents.map(({ log }) => log).join('\n')}`);
+  return until(
+    async () => check((await registry.list()).cameras),
+    40_000,
+    async () => {
+      const { output } = await cameras('list');
+      return `${what}\n${output}${agents.map(({ log }) => log).join('\n')}`;
+    },
+    100,
+  );
 }
 
 const isOnline = ({ live }: CameraEntry) => live?.state === 'online' && live.framesPerSecond > 0;
@@ -92,15 +95,15 @@ it('each frame is accounted for by one agent, whoever has its camera by then', a
   const refused = await cameras('set', 'cam-0', '--source', 'synthetic:yrd');
   expect(refused.code).toBe(2);
   expect(refused.errors).toContain('--source names no scene: "yrd"; did you mean "yard"?');
-  await until('all are online, and both agents have some', (listed) => {
+  await untilListed('all are online, and both agents have some', (listed) => {
     return listed.every(isOnline) && new Set(ownersOf(listed)).size === 2;
   });
 
   expect(await cameras('set', 'cam-0', '--fps', '9')).toMatchObject({ code: 0 });
-  await until('the rate has changed', ([first]) => (first?.live?.framesPerSecond ?? 0) > 6);
+  await untilListed('the rate has changed', ([first]) => (first?.live?.framesPerSecond ?? 0) > 6);
 
   await north.stop('SIGKILL');
-  const tookMs = await until('south has all', (listed) => {
+  const tookMs = await untilListed('south has all', (listed) => {
     return listed.every(isOnline) && ownersOf(listed).every((owner) => owner === 'south');
   });
   // The list is told by owners in turn.
@@ -108,7 +111,7 @@ it('each frame is accounted for by one agent, whoever has its camera by then', a
   expect(tookMs).toBeLessThan(LIMITS.fleetTakeOverMs + tellMs + 3_000);
 
   startAgent('north');
-  await until('north has its part again', (listed) => {
+  await untilListed('north has its part again', (listed) => {
     return listed.every(isOnline) && ownersOf(listed).includes('north');
   });
   const drained = await cameras('drain', 'cam-1', 'cam-2');

@@ -3,6 +3,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { frameId } from '#schemas/frame.ts';
 import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { until } from '#test/fixtures/until.ts';
 import { startCameras } from './frame-writer.ts';
 import {
   countResults,
@@ -10,7 +11,6 @@ import {
   openBroker,
   readResults,
   startInference,
-  until,
 } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 

@@ -4,6 +4,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { silentLogger } from '#runtime/log.ts';
+import { until } from '#test/fixtures/until.ts';
 import { sharedStack } from './stack.ts';
 
 const { brokers, prefix } = sharedStack('handlers');
@@ -43,12 +44,6 @@ function handlers(part: Partial<ConsumerHandlers>): ConsumerHandlers {
   };
 }
 
-async function until(condition: () => boolean, ms = 20_000): Promise<void> {
-  const endMs = systemClock.monotonicMs() + ms;
-  while (!condition() && systemClock.monotonicMs() < endMs) await systemClock.sleep(20);
-  expect(condition()).toBe(true);
-}
-
 it('a handler slower than the session is not thrown out of the group', async () => {
   const assignments: number[] = [];
   const calls: number[] = [];
@@ -64,7 +59,7 @@ it('a handler slower than the session is not thrown out of the group', async () 
       },
     }),
   );
-  await until(() => finished === 2, 30_000);
+  await until(() => finished === 2, 30_000, 'two calls');
   await systemClock.sleep(1_500);
   expect(assignments).toEqual([2]);
   expect(calls.reduce((sum, count) => sum + count)).toBe(4);
@@ -90,7 +85,7 @@ it('a handler that throws ends the consumer with its error and commits nothing',
       onFailed: (error) => failures.push(error),
     }),
   );
-  await until(() => failures.length > 0);
+  await until(() => failures.length > 0, 20_000, 'the failure');
   await systemClock.sleep(1_500);
   await consumer.stop();
   expect(failures.map(({ message }) => message)).toEqual(['the handler is at fault']);
@@ -110,11 +105,11 @@ it('a pause holds back even what is fetched already', async () => {
       },
     }),
   );
-  await until(() => seen.length > 0);
+  await until(() => seen.length > 0, 20_000, 'a record');
   await systemClock.sleep(500);
   expect(seen).toHaveLength(1);
   for (const partition of [0, 1]) consumer.resume(topic, partition);
-  await until(() => seen.length > 1);
+  await until(() => seen.length > 1, 20_000, 'another record');
   expect([...new Set(seen)].toSorted()).toEqual([0, 1]);
   await consumer.stop();
 });

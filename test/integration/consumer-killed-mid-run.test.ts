@@ -4,6 +4,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { until } from '#test/fixtures/until.ts';
 import { EPOCH } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { CAMERAS, startCameras } from './frame-writer.ts';
 import {
@@ -13,7 +14,6 @@ import {
   openBroker,
   readResults,
   startInference,
-  until,
 } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 

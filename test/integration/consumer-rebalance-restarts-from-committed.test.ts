@@ -3,6 +3,7 @@ import type { Broker, IncomingRecord } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { openKafka } from '#runtime/kafka/kafka-broker.ts';
 import { silentLogger } from '#runtime/log.ts';
+import { until } from '#test/fixtures/until.ts';
 import { sharedStack } from './stack.ts';
 
 const { brokers, prefix } = sharedStack('rebalance');
@@ -50,29 +51,25 @@ async function join() {
   return { consumer, generations, events };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await systemClock.sleep(20);
-}
-
 it('a rebalance hands out kept partitions again, from their committed position', async () => {
   const transactor = await broker.openTransactor({ ...options, topic, partition: 1 });
   await transactor.acquire();
   const first = await join();
-  await until(() => first.generations[0]?.records.length === 40);
+  await until(() => first.generations[0]?.records.length === 40, 60_000, 'the records');
   const ofPartition = (records: readonly IncomingRecord[] | undefined, partition: number) =>
     (records ?? []).filter((record) => record.partition === partition).map(({ offset }) => offset);
   const inPartition1 = ofPartition(first.generations[0]?.records, 1).length;
   await transactor.commit([], 2);
 
   const second = await join();
-  await until(() => first.generations.length === 2);
+  await until(() => first.generations.length === 2, 60_000, 'a second generation');
   expect(first.events.slice(0, 3)).toEqual(['assigned', 'revoked', 'assigned']);
   const members = [first, second];
   const partitions = members.flatMap(({ generations }) => generations.at(-1)?.partitions ?? []);
   expect([...partitions].sort()).toEqual([0, 1, 2, 3]);
 
   const refetched = () => members.flatMap(({ generations }) => generations.at(-1)?.records ?? []);
-  await until(() => refetched().length === 38);
+  await until(() => refetched().length === 38, 60_000, 'the records');
   expect(inPartition1).toBeGreaterThan(2);
   for (const partition of [0, 1, 2, 3]) {
     const all = ofPartition(first.generations[0]?.records, partition);
@@ -84,7 +81,7 @@ it('a rebalance hands out kept partitions again, from their committed position',
 
 it('pausing every partition keeps the membership, and resuming goes on where it was', async () => {
   const member = await join();
-  await until(() => (member.generations.at(-1)?.records.length ?? 0) === 38);
+  await until(() => (member.generations.at(-1)?.records.length ?? 0) === 38, 60_000, 'the records');
   for (const partition of [0, 1, 2, 3]) member.consumer.pause(topic, partition);
   const producer = await broker.openProducer();
   await producer.send([{ topic, key: 'camera-1', value: Buffer.from('late'), headers: {} }]);
@@ -93,6 +90,6 @@ it('pausing every partition keeps the membership, and resuming goes on where it 
   expect(member.generations).toHaveLength(1);
   expect(member.generations[0]?.records).toHaveLength(38);
   for (const partition of [0, 1, 2, 3]) member.consumer.resume(topic, partition);
-  await until(() => member.generations[0]?.records.length === 39);
+  await until(() => member.generations[0]?.records.length === 39, 60_000, 'the records');
   await member.consumer.stop();
 });

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { systemClock } from '#runtime/clock.ts';
 import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { until } from '#test/fixtures/until.ts';
 import { CHART } from '#test/helm/chart.ts';
 import { CAMERAS, writeFrames } from './frame-writer.ts';
 import {
@@ -13,7 +14,6 @@ import {
   openBroker,
   readResults,
   startInference,
-  until,
 } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 

@@ -3,8 +3,9 @@ import type { CameraAnswer, FleetAnswer, FrameAnswer } from '#consumers/dashboar
 import { LIMITS } from '#runtime/limits.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
+import { until } from '#test/fixtures/until.ts';
 import { WallPage, WallProcess } from '#test/fixtures/wall-child.ts';
-import { createTopics, openBroker, startInference, until } from './inference-process.ts';
+import { createTopics, openBroker, startInference } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 /** A real agent, a real consumer and a real wall; what a page on it sees. */

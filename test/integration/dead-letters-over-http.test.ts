@@ -8,6 +8,7 @@ import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { noTracer } from '#runtime/trace.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { DEAD_LETTERS, scene, writeLetters } from './dead-letter-writer.ts';
 import { openBroker } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
@@ -34,7 +35,7 @@ it('letters are counted by reason and by what was done about them', async () => 
     ...{ schemaRegistry: undefined, topics, clock, stopping: stopping.signal },
   });
   const { redisUrl: url } = sharedStack('letters-over-http');
-  const redis = { url, password: undefined, tlsCaFile: undefined };
+  const redis = plainRedis(url);
   const app = await buildServer({
     registry: new RedisRegistry({ redis, prefix, clock }),
     queue: new JobQueue({ redis, prefix, clock, kinds: KINDS }),

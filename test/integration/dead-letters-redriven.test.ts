@@ -10,9 +10,10 @@ import { TASKS } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import { startOtlpSink } from '#test/fixtures/otlp-sink.ts';
 import { readTopic } from '#test/fixtures/read-topic.ts';
+import { until } from '#test/fixtures/until.ts';
 import { EPOCH, tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import { DEAD_LETTERS, scene } from './dead-letter-writer.ts';
-import { countResults, readResults, startInference, until } from './inference-process.ts';
+import { countResults, readResults, startInference } from './inference-process.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const BALANCE = join(ROOT, 'consumers', 'subscriber', 'balance-main.ts');

@@ -17,6 +17,7 @@ import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { runNode } from '#test/fixtures/collected-child.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { cocoProblems } from '#test/unit/consumers/export/coco-problems.ts';
 import { detection } from '#test/unit/consumers/subscriber/results.ts';
 import { openBroker } from './inference-process.ts';
@@ -107,7 +108,7 @@ describe('jobs that export and report', () => {
     const { broker, redisUrl: url, prefix, topics, record, folder } = await scene('export-jobs');
     await commit(broker, topics.frames.name, [record('gate', 0), record('gate', 1)]);
     const place = {
-      ...{ redis: { url, password: undefined, tlsCaFile: undefined }, prefix },
+      ...{ redis: plainRedis(url), prefix },
       ...{ kinds: KINDS, clock: systemClock },
     };
     const queue = new JobQueue(place);

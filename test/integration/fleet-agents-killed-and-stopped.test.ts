@@ -8,13 +8,14 @@ import { systemClock } from '#runtime/clock.ts';
 import { HEAP_OPTIONS } from '#runtime/heap.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { wanted } from '#test/contract/registry.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { sharedStack } from './stack.ts';
 
 /** A thousand cameras with stub pixels over four agents, each a process. */
 
 const CAMERAS = 1_000;
 const { redisUrl: url, prefix } = sharedStack('fleet');
-const redis = { url, password: undefined, tlsCaFile: undefined };
+const redis = plainRedis(url);
 const registry = new RedisRegistry({ redis, prefix, clock: systemClock });
 const members: Member[] = [];
 

@@ -2,6 +2,7 @@ import { FleetAgent } from '#producers/fleet/fleet-agent.ts';
 import { RedisRegistry } from '#producers/fleet/redis-registry.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { createLogger } from '#runtime/log.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 
 /**
  * An agent with stub pixels, as a process that can be killed: every 200 ms it sends its parent a
@@ -10,7 +11,7 @@ import { createLogger } from '#runtime/log.ts';
  *     node test/integration/fleet-member-main.ts REDIS_URL PREFIX AGENT_ID CAMERAS_MAX
  */
 const [url = '', prefix = '', agentId = '', camerasMax = ''] = process.argv.slice(2);
-const redis = { url, password: undefined, tlsCaFile: undefined };
+const redis = plainRedis(url);
 const epochs = new Map<string, number>();
 const agent = new FleetAgent({
   profile: { agentId, camerasMax: Number(camerasMax), framesPerSecondMax: 10_000 },

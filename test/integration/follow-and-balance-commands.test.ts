@@ -7,6 +7,7 @@ import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult, TASKS } from '#schemas/result.ts';
 import { type TopicTable, topicTable } from '#schemas/topics.ts';
 import { spawnCollected } from '#test/fixtures/collected-child.ts';
+import { until } from '#test/fixtures/until.ts';
 import { tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
 import {
   classification,
@@ -14,7 +15,7 @@ import {
   envelope,
   segmentation,
 } from '#test/unit/consumers/subscriber/results.ts';
-import { createTopics, openBroker, until } from './inference-process.ts';
+import { createTopics, openBroker } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const SUBSCRIBER = join(import.meta.dirname, '..', '..', 'consumers', 'subscriber');

@@ -10,6 +10,7 @@ import { decodeResult, type Result, TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { writeHead } from '#test/fixtures/added-head.ts';
 import { readTopic } from '#test/fixtures/read-topic.ts';
+import { until } from '#test/fixtures/until.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 import { CAMERAS, startCameras } from './frame-writer.ts';
 import {
@@ -18,7 +19,6 @@ import {
   openBroker,
   readResults,
   startInference,
-  until,
 } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { frameId } from '#schemas/frame.ts';
 import { TASKS, type Task } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { until } from '#test/fixtures/until.ts';
 import { writeFrames } from './frame-writer.ts';
 import {
   countResults,
@@ -9,7 +10,6 @@ import {
   openBroker,
   readResults,
   startInference,
-  until,
 } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 

@@ -105,16 +105,3 @@ export function expectEachOnce(reader: ResultReader, written: readonly FrameIden
 export function isRunning(pid: number): boolean {
   return existsSync(`/proc/${pid}`);
 }
-
-/** Resolves once `condition` holds; rejects with `what()` after `ms`. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  ms: number,
-  what: () => string,
-): Promise<void> {
-  const endMs = systemClock.monotonicMs() + ms;
-  while (!(await condition())) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`waited ${ms} ms: ${what()}`);
-    await systemClock.sleep(25);
-  }
-}

@@ -21,8 +21,10 @@ import {
   spawnJobWorker,
 } from '#test/fixtures/job-worker-child.ts';
 import { NetworkProxy } from '#test/fixtures/network-proxy.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { until } from '#test/fixtures/until.ts';
 import { writeFrames } from './frame-writer.ts';
-import { countResults, openBroker, readResults, until } from './inference-process.ts';
+import { countResults, openBroker, readResults } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const COMMAND = join(import.meta.dirname, '..', '..', 'infra', 'jobs', 'main.ts');
@@ -44,7 +46,7 @@ function start(place: JobWorkerPlace): JobWorkerProcess {
 }
 
 function openQueue({ redisUrl: url, prefix }: JobWorkerPlace) {
-  const redis = { url, password: undefined, tlsCaFile: undefined };
+  const redis = plainRedis(url);
   const queue = new JobQueue({ redis, prefix, kinds: KINDS, clock: systemClock });
   ends.push(() => queue.close());
   const find = async (id: string): Promise<Job> => defined(await queue.get(id), `job ${id}`);

@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '#runtime/clock.ts';
+import { until } from '#test/fixtures/until.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
-import { until } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 import { startHalfsight } from './started-halfsight.ts';
 

@@ -13,7 +13,8 @@ import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { type OtlpSink, type ReceivedSpan, startOtlpSink } from '#test/fixtures/otlp-sink.ts';
-import { createTopics, openBroker, startInference, until } from './inference-process.ts';
+import { until } from '#test/fixtures/until.ts';
+import { createTopics, openBroker, startInference } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const { brokers, prefix } = sharedStack('trace');

@@ -18,9 +18,11 @@ import { startTracing } from '#runtime/trace.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { startOtlpSink } from '#test/fixtures/otlp-sink.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { until } from '#test/fixtures/until.ts';
 import { type Received, WebhookReceiver } from '#test/fixtures/webhook-receiver.ts';
 import { DEAD_LETTERS, scene } from './dead-letter-writer.ts';
-import { openBroker, readResults, startInference, until } from './inference-process.ts';
+import { openBroker, readResults, startInference } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const OTHER_BUNDLE = join(import.meta.dirname, '..', '..', 'models/bundles/halfsight-lite0');
@@ -33,10 +35,7 @@ afterEach(async () => {
 });
 
 it('a frame that is refused, redriven and sent to a webhook has one trace', async () => {
-  const redis = {
-    url: sharedStack('trace-redrive').redisUrl,
-    ...{ password: undefined, tlsCaFile: undefined },
-  };
+  const redis = plainRedis(sharedStack('trace-redrive').redisUrl);
   const { brokers, prefix, topics, broker, run } = await scene('trace-redrive');
   const sink = await startOtlpSink();
   ends.push(() => sink.close());

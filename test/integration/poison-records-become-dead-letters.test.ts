@@ -4,14 +4,9 @@ import { decodeDeadLetter } from '#schemas/dead-letter.ts';
 import { frameId } from '#schemas/frame.ts';
 import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { until } from '#test/fixtures/until.ts';
 import { EPOCH, tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
-import {
-  createTopics,
-  openBroker,
-  readResults,
-  startInference,
-  until,
-} from './inference-process.ts';
+import { createTopics, openBroker, readResults, startInference } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const CAMERA = 'cam-1';

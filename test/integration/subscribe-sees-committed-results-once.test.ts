@@ -7,8 +7,9 @@ import { frameId } from '#schemas/frame.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult, type Result } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { until } from '#test/fixtures/until.ts';
 import { detection, segmentation } from '#test/unit/consumers/subscriber/results.ts';
-import { createTopics, openBroker, until } from './inference-process.ts';
+import { createTopics, openBroker } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const FRAMING = singleObjectFraming();

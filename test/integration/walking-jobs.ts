@@ -12,6 +12,7 @@ import { seededRandom } from '#runtime/random.ts';
 import { readEnvironment } from '#runtime/settings.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { topicTable } from '#schemas/topics.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { Cluster } from '#test/simulation/broker/cluster.ts';
 import { connectTo } from '#test/simulation/broker/fake-broker.ts';
 import { Host } from '#test/simulation/host.ts';
@@ -36,7 +37,7 @@ export const news = (text: string): JobNews => ({ text, figures: {} });
  */
 export function walkingJobs(redisUrl: string, prefix: string, workerUrl = redisUrl) {
   const placeAt = (url: string) => ({
-    ...{ redis: { url, password: undefined, tlsCaFile: undefined }, prefix },
+    ...{ redis: plainRedis(url), prefix },
   });
   const works = new Map<string, Work>();
   const started: string[] = [];

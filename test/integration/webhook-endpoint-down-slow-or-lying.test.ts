@@ -19,9 +19,11 @@ import { noTracer } from '#runtime/trace.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult, type ResultStatus } from '#schemas/result.ts';
 import { topicTable, webhookGroups } from '#schemas/topics.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { until } from '#test/fixtures/until.ts';
 import { WebhookReceiver } from '#test/fixtures/webhook-receiver.ts';
 import { detection } from '#test/unit/consumers/subscriber/results.ts';
-import { createTopics, openBroker, until } from './inference-process.ts';
+import { createTopics, openBroker } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 
 const FRAMING = singleObjectFraming();
@@ -59,7 +61,7 @@ async function scene(label: string, keys: Readonly<Record<string, string>>) {
   const hooks = readHooks(environment);
   const redis = new Redis(redisUrl);
   ends.push(() => redis.quit());
-  const settings = { url: redisUrl, password: undefined, tlsCaFile: undefined };
+  const settings = plainRedis(redisUrl);
   const start = (): WebhookWorker => {
     const worker = new WebhookWorker({
       ...{ hooks, prefix, topics, framing: FRAMING, redis: settings },
@@ -93,31 +95,27 @@ async function scene(label: string, keys: Readonly<Record<string, string>>) {
       ),
     /** Results that were written before are none of a new hook's. */
     begun: () =>
-      untilAsync(async () => {
+      untilAnswered(async () => {
         const groups = hooks.map(({ name, task }) => `${webhookGroups(topics)[task]}${name}`);
         const positions = await Promise.all(
           groups.map((group) => broker.committedOffsets(group, topics.results.detection.name)),
         );
         return positions.every(({ size }) => size === 2);
-      }),
+      }, 'its positions'),
   };
 }
 
 /** A broker whose coordinator has yet to be found is no answer. */
-async function untilAsync(
+function untilAnswered(
   condition: () => Promise<boolean>,
-  what: () => unknown = () => '',
-): Promise<void> {
-  const endMs = systemClock.monotonicMs() + 60_000;
+  what: string | (() => Promise<string>),
+): Promise<number> {
   const holds = () =>
     condition().catch((error: unknown) => {
       if (error instanceof HalfsightError && error.canRetry) return false;
       throw error;
     });
-  while (!(await holds())) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`waited in vain: ${await what()}`);
-    await systemClock.sleep(50);
-  }
+  return until(holds, 60_000, what);
 }
 
 const idsOf = (hook: string, from: number, to: number) =>
@@ -179,7 +177,7 @@ describe('a receiver that accepts, and never ends its answer', () => {
     await send(0, 1, 'shed');
     await send(1, 4);
     const delivered = async () => (await list()).map((hook) => hook.delivered);
-    await untilAsync(async () => (await delivered()).join() === '3,4');
+    await untilAnswered(async () => (await delivered()).join() === '3,4', 'both to be delivered');
     expect(endless.received.map(({ id }) => id)).toEqual(idsOf('endless', 1, 4));
     const thorough = receiver('thorough');
     expect(thorough.accepted()).toEqual(idsOf('thorough', 0, 4));
@@ -208,10 +206,10 @@ describe('a receiver that stays dead', () => {
     await begun();
     const count = LIMITS.webhookQueueEventsMax + 50;
     await send(0, count);
-    await untilAsync(async () => (await list())[0]?.state === 'parked', shown);
+    await untilAnswered(async () => (await list())[0]?.state === 'parked', shown);
     // Redis holds as many as it may, Kafka the others.
     const isFull = async () => (await list())[0]?.waiting === LIMITS.webhookQueueEventsMax;
-    await untilAsync(isFull, shown);
+    await untilAnswered(isFull, shown);
     expect((await list())[0]).toMatchObject({ failures: 1, lastFailure: 'answers 410' });
     expect(gone.received).toHaveLength(1);
     await worker.stop();
@@ -222,7 +220,7 @@ describe('a receiver that stays dead', () => {
     await resumeHook(redis, prefix, defined(hooks[0], 'the hook') as Hook);
     await until(() => gone.accepted().length === count, 60_000, told(gone));
     expect(gone.accepted()).toEqual(idsOf('gone', 0, count));
-    await untilAsync(async () => {
+    await untilAnswered(async () => {
       const [hook] = await list();
       return hook?.state === 'active' && hook.delivered === count && hook.waiting === 0;
     }, shown);

@@ -13,6 +13,7 @@ import { backfillTopics, type TopicTable } from '#schemas/topics.ts';
 import { storeHead } from '#test/fixtures/added-head.ts';
 import { spawnInference } from '#test/fixtures/inference-child.ts';
 import { spawnJobWorker } from '#test/fixtures/job-worker-child.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { readTopic } from '#test/fixtures/read-topic.ts';
 import { startTopicStack } from '#test/fixtures/topic-stack.ts';
 import { type TinyFrames, tinyFrames } from '#test/unit/consumers/inference/tiny-frames.ts';
@@ -71,7 +72,7 @@ export async function runLookBack(
   const consumer = spawnInference(brokers, PREFIX);
   const place = { brokers, redisUrl, prefix: PREFIX };
   const startWorker = () => spawnJobWorker(place, { HALFSIGHT_HEADS_DIRECTORY: heads });
-  const redis = { url: redisUrl, password: undefined, tlsCaFile: undefined };
+  const redis = plainRedis(redisUrl);
   const queue = new JobQueue({ redis, prefix: PREFIX, kinds: KINDS, clock: systemClock });
   const live = new LiveTraffic(broker, topics, tiny);
   let worker: ReturnType<typeof startWorker> | undefined;

@@ -1,12 +1,12 @@
 import { choosePorts } from '#infra/local/ports.ts';
 import { defined } from '#runtime/assert.ts';
-import { systemClock } from '#runtime/clock.ts';
 import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { TASKS } from '#schemas/result.ts';
 import type { TopicTable } from '#schemas/topics.ts';
 import { spawnInference } from '#test/fixtures/inference-child.ts';
 import { type Network, NetworkProxy } from '#test/fixtures/network-proxy.ts';
+import { until } from '#test/fixtures/until.ts';
 import { startTestStack } from '#test/integration/start-stack.ts';
 import { BenchAgent } from '../instruments/agent.ts';
 import { createTopics, openBroker } from '../instruments/bench-topics.ts';
@@ -56,7 +56,11 @@ export async function openSite(
   });
   await arrivals.start();
   const consumer = spawnInference(stack.brokers, own.prefix, { HALFSIGHT_BUNDLE: SHIPPED_BUNDLE });
-  await until(() => consumer.output().includes('consumer-started'), 'the consumer');
+  await until(
+    () => consumer.output().includes('consumer-started'),
+    READY_TIMEOUT_MS,
+    'the consumer',
+  );
 
   const openAgent = ({ prefix, encoder }: Contender, framesPerSecond: number) =>
     new BenchAgent({
@@ -75,8 +79,12 @@ export async function openSite(
       try {
         await Promise.all(agents.map(({ agent }) => agent.start()));
         const isSeen = (one: Contender) => arrivals.frames(tableOf(one)).length > 0;
-        await until(() => [...rates.keys()].every(isSeen), 'a frame of each contender');
-        await until(() => arrivals.results().length > 0, 'the first result');
+        await until(
+          () => [...rates.keys()].every(isSeen),
+          READY_TIMEOUT_MS,
+          'a frame of each contender',
+        );
+        await until(() => arrivals.results().length > 0, READY_TIMEOUT_MS, 'the first result');
         return await work();
       } finally {
         proxy.become({});
@@ -93,12 +101,4 @@ export async function openSite(
       await stack.stop();
     },
   };
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const endMs = systemClock.monotonicMs() + READY_TIMEOUT_MS;
-  while (!condition()) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`waited in vain for ${what}`);
-    await systemClock.sleep(50);
-  }
 }

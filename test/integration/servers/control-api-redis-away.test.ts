@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defined } from '#runtime/assert.ts';
-import { systemClock } from '#runtime/clock.ts';
 import { ControlProcess } from '#test/fixtures/control-child.ts';
+import { until } from '#test/fixtures/until.ts';
 import { useStack } from '#test/integration/stack.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
@@ -69,14 +69,6 @@ async function listedCameras(): Promise<Record<string, unknown>[]> {
     .map((line) => JSON.parse(line));
 }
 
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const endMs = systemClock.monotonicMs() + 30_000;
-  while (!(await check())) {
-    if (systemClock.monotonicMs() > endMs) expect.fail(`waited in vain: ${what}`);
-    await systemClock.sleep(100);
-  }
-}
-
 describe('while Redis is away', () => {
   it('every route says so, and works again by itself', async () => {
     const source = 'rtsp://viewer:hidden@192.0.2.10/stream2';
@@ -96,7 +88,7 @@ describe('while Redis is away', () => {
     expect((await ask('GET', '/live')).status).toBe(200);
 
     await stack().restart('redis');
-    await until('it is ready', async () => (await ask('GET', '/ready')).status === 200);
+    await until(async () => (await ask('GET', '/ready')).status === 200, 30_000, 'it is ready');
     const { body } = await ask('GET', '/v1/cameras/gate');
     expect(body).toMatchObject({ id: 'gate', framesPerSecond: 7 });
     expect((await ask('PATCH', '/v1/cameras/gate', { framesPerSecond: 9 })).status).toBe(200);
@@ -207,7 +199,7 @@ it('SIGTERM: what is under way is answered', async () => {
   // Whatever was sent before this is answered has arrived.
   await ask('GET', '/live');
   control.stop();
-  await until('it stops', async () => control.eventsOf('process-draining').length > 0);
+  await until(() => control.eventsOf('process-draining').length > 0, 30_000, 'it stops');
   const answered = once(call, 'response');
   call.end(body.slice(10));
   const [answer] = await answered;

@@ -21,7 +21,8 @@ import {
 } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
-import { startInference, until } from '#test/integration/inference-process.ts';
+import { until } from '#test/fixtures/until.ts';
+import { startInference } from '#test/integration/inference-process.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 import { useSecuredStack } from './secured-stack.ts';
 

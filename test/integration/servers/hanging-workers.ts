@@ -12,6 +12,7 @@ import { readEnvironment } from '#runtime/settings.ts';
 import { noTracer } from '#runtime/trace.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { NetworkProxy } from '#test/fixtures/network-proxy.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 
 /** Workers of jobs, in this process, whose exports never end, on a line to Redis of their own. */
 export class HangingWorkers {
@@ -44,7 +45,7 @@ export class HangingWorkers {
     };
     const workers = Array.from({ length: count }, (_, index) => {
       return new JobWorker({
-        redis: { url: `redis://127.0.0.1:${port}`, password: undefined, tlsCaFile: undefined },
+        redis: plainRedis(`redis://127.0.0.1:${port}`),
         ...{ prefix, kinds: [hanging], name: `hanging-${index}` },
         telemetry: new JobTelemetry([hanging.name], () => undefined),
         workshop: {

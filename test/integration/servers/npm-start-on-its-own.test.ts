@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { DEFAULT_WALL_LISTEN } from '#runtime/settings.ts';
-import { until } from '#test/integration/inference-process.ts';
+import { until } from '#test/fixtures/until.ts';
 import { startHalfsight } from '#test/integration/started-halfsight.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
 

@@ -9,6 +9,8 @@ import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { ALERT_NAMES } from '#test/fixtures/alerts-in-haste.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { until } from '#test/fixtures/until.ts';
 import { BY_PROMETHEUS, TOLD } from '#test/unit/infra/observability/known-metrics.ts';
 import { HangingWorkers } from './hanging-workers.ts';
 import { PREFIX, PROCESS_NAMES, useWatchedInstallation } from './watched-installation.ts';
@@ -23,18 +25,14 @@ const TIMEOUT_MS = 60_000;
 
 const watched = useWatchedInstallation();
 
-async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = systemClock.monotonicMs() + TIMEOUT_MS;
-  while (!(await check())) {
-    if (systemClock.monotonicMs() > endMs) {
-      const { processes, prometheus } = watched();
-      const logs = Object.values(processes).map(({ log }) => log.slice(-4_000));
-      const firing = await prometheus.query('ALERTS{alertstate="firing"}');
-      const told = [...logs, JSON.stringify(firing), prometheus.log].join('\n');
-      throw new Error(`waited in vain: ${what}\n${told}`);
-    }
-    await systemClock.sleep(200);
-  }
+function untilSeen(what: string, check: () => boolean | Promise<boolean>): Promise<number> {
+  const told = async () => {
+    const { processes, prometheus } = watched();
+    const logs = Object.values(processes).map(({ log }) => log.slice(-4_000));
+    const firing = await prometheus.query('ALERTS{alertstate="firing"}');
+    return [what, ...logs, JSON.stringify(firing), prometheus.log].join('\n');
+  };
+  return until(check, TIMEOUT_MS, told, 200);
 }
 
 async function isTrue(expression: string): Promise<boolean> {
@@ -45,14 +43,14 @@ async function isTrue(expression: string): Promise<boolean> {
 /** What fired and is over by now counts as well. `labels`: that the alert has. */
 async function fires(alert: string, sinceMs: number, labels = ''): Promise<void> {
   const firing = `ALERTS{alertname="${alert}",alertstate="firing",${labels}}`;
-  await until(`${alert} fires`, () => {
+  await untilSeen(`${alert} fires`, () => {
     const seconds = Math.ceil((systemClock.monotonicMs() - sinceMs) / 1000) + 1;
     return isTrue(`count_over_time(${firing}[${seconds}s])`);
   });
 }
 
 async function nothingFires(): Promise<void> {
-  await until('no alert fires', async () => {
+  await untilSeen('no alert fires', async () => {
     const samples = await watched().prometheus.query('ALERTS{alertstate="firing"}');
     return samples?.length === 0;
   });
@@ -60,7 +58,7 @@ async function nothingFires(): Promise<void> {
 
 function redisPlace() {
   const url = defined(watched().stack.redisUrl, 'the address of redis');
-  return { redis: { url, password: undefined, tlsCaFile: undefined }, prefix: PREFIX };
+  return { redis: plainRedis(url), prefix: PREFIX };
 }
 
 async function addExport(id: string, output: string): Promise<void> {
@@ -82,7 +80,7 @@ async function resume(hookName: string): Promise<void> {
 async function engineAfter(former: number | undefined): Promise<number> {
   const { inference } = watched().processes;
   const find = () => inference.children('engine-process').find((pid) => pid !== former);
-  await until('there is an engine', () => find() !== undefined);
+  await untilSeen('there is an engine', () => find() !== undefined);
   return defined(find(), 'the engine');
 }
 
@@ -137,7 +135,7 @@ async function jobsLostWaitingAndWrong(sinceMs: number): Promise<void> {
   const redisUrl = defined(stack.redisUrl, 'the address of redis');
   const hanging = await HangingWorkers.start(3, { redisUrl, prefix: PREFIX, broker });
   for (const id of ['lost-1', 'lost-2', 'lost-3']) await addExport(id, join(folder, `${id}.csv`));
-  await until('they have jobs', () => hanging.areBusy);
+  await untilSeen('they have jobs', () => hanging.areBusy);
   hanging.cutOff();
   await addExport('doomed', '/nowhere/at/all.csv');
   await fires('HalfsightJobsWait', sinceMs);
@@ -160,7 +158,7 @@ async function agentCrowdedAndCutOff(sinceMs: number): Promise<void> {
   await fires('HalfsightDrops', sinceMs, `${labels},reason="over-byte-ceiling"`);
   await fires('HalfsightSpoolFilling', sinceMs, labels);
   lines.crowded.become({ state: 'up' });
-  await until('its spool is empty again', () => {
+  await untilSeen('its spool is empty again', () => {
     return isTrue(`halfsight_agent_queue_length{queue="spool",${labels}} == 0`);
   });
   setCrowd(1);
@@ -190,19 +188,19 @@ function stopCameras(): () => void {
 it('all processes are up, ready and told of; nothing fires', async () => {
   const { processes, prometheus, labelsOf } = watched();
   for (const name of PROCESS_NAMES) {
-    await until(`${name} is ready`, async () => {
+    await untilSeen(`${name} is ready`, async () => {
       return (await processes[name].ask('/ready'))?.status === 200;
     });
     expect((await processes[name].ask('/startup'))?.status).toBe(200);
     expect((await processes[name].ask('/v2/health/live'))?.status).toBe(200);
   }
   for (const name of PROCESS_NAMES) {
-    await until(`${name} is scraped`, () => isTrue(`up{${labelsOf(name)}} == 1`));
+    await untilSeen(`${name} is scraped`, () => isTrue(`up{${labelsOf(name)}} == 1`));
     const [info] = (await prometheus.query(`halfsight_build_info{${labelsOf(name)}}`)) ?? [];
     expect(info?.labels.job).toBe(`halfsight-${info?.labels.process}`);
   }
-  await until('results are delivered', () => isTrue('halfsight_webhooks_queue_out_total > 0'));
-  await until('an exemplar leads to a trace', async () => {
+  await untilSeen('results are delivered', () => isTrue('halfsight_webhooks_queue_out_total > 0'));
+  await untilSeen('an exemplar leads to a trace', async () => {
     const ids = await prometheus.exemplars('halfsight_inference_frame_age_seconds_bucket');
     return ids.some((id) => /^[0-9a-f]{32}$/.test(id));
   });

@@ -6,6 +6,7 @@ import { defined } from '#runtime/assert.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { wanted } from '#test/contract/registry.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { useStack } from '#test/integration/stack.ts';
 
 /** The clock of Redis cannot be set here; what it remembers of it can, which is the same. */
@@ -19,7 +20,7 @@ beforeAll(() => {
   const url = defined(stack().redisUrl, 'the address of redis');
   redis = new Redis(url);
   registry = new RedisRegistry({
-    redis: { url, password: undefined, tlsCaFile: undefined },
+    redis: plainRedis(url),
     prefix: 'odd',
     clock: systemClock,
   });

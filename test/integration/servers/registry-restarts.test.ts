@@ -11,6 +11,8 @@ import { freshSeed, seededRandom } from '#runtime/random.ts';
 import { wanted } from '#test/contract/registry.ts';
 import { collectGarbage } from '#test/fixtures/collect-garbage.ts';
 import { NetworkProxy } from '#test/fixtures/network-proxy.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { until } from '#test/fixtures/until.ts';
 import { useStack } from '#test/integration/stack.ts';
 
 const stack = useStack({ brokerCount: 0 });
@@ -26,7 +28,7 @@ function redisUrl(): string {
 }
 
 function openRegistry(prefix: string, url = redisUrl()): RedisRegistry {
-  const redis = { url, password: undefined, tlsCaFile: undefined };
+  const redis = plainRedis(url);
   const registry = new RedisRegistry({ redis, prefix, clock: systemClock });
   ends.push(() => registry.close());
   return registry;
@@ -59,15 +61,6 @@ class Member {
   }
 }
 
-async function until(what: string, check: () => boolean, timeoutMs = 30_000): Promise<number> {
-  const startMs = systemClock.monotonicMs();
-  while (!check()) {
-    if (systemClock.monotonicMs() - startMs > timeoutMs) expect.fail(`waited in vain: ${what}`);
-    await systemClock.sleep(50);
-  }
-  return systemClock.monotonicMs() - startMs;
-}
-
 /** The lowest number of owned cameras in any moment from now on. */
 function watch(
   members: readonly Member[],
@@ -89,7 +82,7 @@ it('owners go on while Redis is down, and keep their cameras when it is back', a
   for (const id of ids) await registry.put(wanted(id));
   const members = ['a', 'b', 'c', 'd'].map((id) => new Member(id, openRegistry('down')));
   const owned = () => members.reduce((sum, member) => sum + member.owns(ids), 0);
-  await until('all cameras owned', () => owned() === ids.length);
+  await until(() => owned() === ids.length, 30_000, 'all cameras owned');
   const acquired = members.map((member) => member.acquired.length);
   const seen = watch(members, ids);
 
@@ -103,7 +96,7 @@ it('owners go on while Redis is down, and keep their cameras when it is back', a
   expect(members.map((member) => member.acquired.length)).toEqual(acquired);
 
   await registry.put(wanted('new'));
-  await until('the new camera', () => members.some(({ agent }) => agent.ownsNow('new')), 5_000);
+  await until(() => members.some(({ agent }) => agent.ownsNow('new')), 5_000, 'the new camera');
 });
 
 it('an agent that is cut off stops before the other has its cameras', async () => {
@@ -116,16 +109,16 @@ it('an agent that is cut off stops before the other has its cameras', async () =
   ends.push(() => proxy.close());
   const far = new Member('far', openRegistry('cut', `redis://127.0.0.1:${port}`));
   const near = new Member('near', openRegistry('cut'));
-  await until('all cameras owned', () => far.owns(ids) + near.owns(ids) === ids.length);
-  await until('an even spread', () => far.owns(ids) === 20);
+  await until(() => far.owns(ids) + near.owns(ids) === ids.length, 30_000, 'all cameras owned');
+  await until(() => far.owns(ids) === 20, 30_000, 'an even spread');
   const seen = watch([far, near], ids);
   proxy.become({ state: 'silent' });
-  await until('the end of its term', () => far.owns(ids) === 0);
+  await until(() => far.owns(ids) === 0, 30_000, 'the end of its term');
   expect(near.owns(ids)).toBe(20);
-  const tookMs = await until('the other has all', () => near.owns(ids) === ids.length);
+  const tookMs = await until(() => near.owns(ids) === ids.length, 30_000, 'the other has all');
   expect(tookMs).toBeLessThan(LIMITS.fleetTakeOverMs);
   proxy.become({});
-  await until('an even spread again', () => far.owns(ids) >= 19, 40_000);
+  await until(() => far.owns(ids) >= 19, 40_000, 'an even spread again');
   expect(seen.most).toBe(ids.length);
 });
 
@@ -142,9 +135,9 @@ it('a thousand cameras that came and went leave nothing behind', async () => {
   const cycle = async (round: number) => {
     const ids = Array.from({ length: 250 }, (_, index) => `cam-${round}-${index}`);
     for (const id of ids) await registry.put(wanted(id));
-    await until('all owned', () => member.owns(ids) === ids.length);
+    await until(() => member.owns(ids) === ids.length, 30_000, 'all owned');
     for (const id of ids) await registry.remove(id);
-    await until('all gone', () => member.owns(ids) === 0);
+    await until(() => member.owns(ids) === 0, 30_000, 'all gone');
     member.acquired.length = 0;
     member.lost.length = 0;
   };

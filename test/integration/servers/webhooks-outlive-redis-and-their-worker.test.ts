@@ -11,8 +11,9 @@ import { HEAP_OPTIONS } from '#runtime/heap.ts';
 import { singleObjectFraming } from '#schemas/framing.ts';
 import { encodeResult } from '#schemas/result.ts';
 import { topicTable, webhookGroups } from '#schemas/topics.ts';
+import { until } from '#test/fixtures/until.ts';
 import { WebhookReceiver } from '#test/fixtures/webhook-receiver.ts';
-import { createTopics, openBroker, until } from '#test/integration/inference-process.ts';
+import { createTopics, openBroker } from '#test/integration/inference-process.ts';
 import { useStack } from '#test/integration/stack.ts';
 import { detection } from '#test/unit/consumers/subscriber/results.ts';
 

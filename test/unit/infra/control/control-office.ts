@@ -14,6 +14,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { createLogger } from '#runtime/log.ts';
 import { seededRandom } from '#runtime/random.ts';
 import { noTracer } from '#runtime/trace.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 import { Host } from '#test/simulation/host.ts';
 import { RegistryLink } from '#test/simulation/registry/registry-link.ts';
 import { RegistryServer } from '#test/simulation/registry/registry-server.ts';
@@ -29,7 +30,7 @@ export const BEARER = { authorization: `Bearer ${TOKEN}` };
 FormatRegistry.Set('date-time', (text) => !Number.isNaN(Date.parse(text)));
 
 /** A place where nothing listens. */
-const NOWHERE = { url: 'redis://127.0.0.1:1', password: undefined, tlsCaFile: undefined };
+const NOWHERE = plainRedis('redis://127.0.0.1:1');
 
 export interface Answer {
   readonly status: number;

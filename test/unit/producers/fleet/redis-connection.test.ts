@@ -5,6 +5,7 @@ import { RedisConnection } from '#producers/fleet/redis-connection.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { codeOf } from '#runtime/errors.ts';
 import { LIMITS } from '#runtime/limits.ts';
+import { plainRedis } from '#test/fixtures/plain-redis.ts';
 
 /** What is a proof that Redis is down, and what is none. */
 
@@ -40,7 +41,7 @@ async function closedPort(): Promise<number> {
 }
 
 async function codeAt(url: string): Promise<string | undefined> {
-  const redis = { url, password: undefined, tlsCaFile: undefined };
+  const redis = plainRedis(url);
   const connection = new RedisConnection(redis, systemClock);
   const startMs = systemClock.monotonicMs();
   try {
