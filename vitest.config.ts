@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const oneByOne = { fileParallelism: false, testTimeout: 180_000, hookTimeout: 180_000 };
+const patient = { testTimeout: 180_000, hookTimeout: 180_000 };
+const oneByOne = { fileParallelism: false, ...patient };
 
 /**
  * Four projects: `unit` runs files side by side; `integration` uses real Kafka, Redis and ffmpeg,
@@ -21,7 +22,8 @@ export default defineConfig({
             'test/simulation/**/*.test.ts',
             'test/tidy.test.ts',
           ],
-          testTimeout: 30_000,
+          // They run beside the others, and give way to them.
+          ...patient,
           // A process for all files: with one for each a third of the time went into imports.
           isolate: false,
         },

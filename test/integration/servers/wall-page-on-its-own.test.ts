@@ -79,7 +79,7 @@ describe('the wall', () => {
       await eventually(() => shown(page, index)).not.toBe(before.get(index));
     }
     await eventually(() => tile(page, 7).innerText()).toContain('connection refused');
-    expect(await tile(page, 18).innerText()).toContain('ended');
+    await eventually(() => tile(page, 18).innerText()).toContain('ended');
     expect(complaints).toEqual([]);
   });
 
@@ -248,7 +248,7 @@ describe('by keys alone', () => {
     const theme = () => page.evaluate('document.documentElement.dataset.theme');
     expect(await theme()).toBe('light');
     await page.keyboard.press('t');
-    expect(await theme()).toBe('dark');
+    await eventually(theme).toBe('dark');
     await page.reload();
     await tile(page, 0).waitFor();
     expect(await theme()).toBe('dark');

@@ -32,7 +32,7 @@ describe('the build product', () => {
   it('is what the source compiles to: `npm run build:codec` was run', async () => {
     const product = new URL('../../../codec/rans-module.ts', import.meta.url);
     expect(readFileSync(product, 'utf8')).toBe(moduleText(await compile(readSource())));
-  }, 60_000);
+  });
 });
 
 describe('the division by multiplication', () => {
@@ -118,5 +118,5 @@ describe('a trap, which only a mistake in the source can cause', () => {
     expect(coder.decode(runs).map(codeOf)).toEqual([undefined, 'codec-failed', undefined]);
     expect(runs[0]?.symbols).toEqual(good.symbols);
     expect(runs[2]?.symbols).toEqual(good.symbols);
-  }, 60_000);
+  });
 });

@@ -152,7 +152,7 @@ beforeAll(async () => {
 });
 
 describe('a whole evaluation', () => {
-  it('measures the bundle at each rate point and its opponents', { timeout: 20_000 }, async () => {
+  it('measures the bundle at each rate point and its opponents', async () => {
     const temporary = mkdtempSync(join(tmpdir(), 'halfsight-evaluate-'));
     vi.stubEnv('TMPDIR', temporary);
     onTestFinished(() => void vi.unstubAllEnvs());

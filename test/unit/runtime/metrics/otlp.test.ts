@@ -99,7 +99,7 @@ describe('startMetricsExport', () => {
     const settings = { protocol: 'http/json', intervalMs: 100 } as const;
     const source = { families: () => FAMILIES };
     const exported = await startMetricsExport('test-service', settings, [source], unheard);
-    await vi.waitFor(() => expect(bodies.length).toBeGreaterThan(2), { timeout: 20_000 });
+    await vi.waitFor(() => expect(bodies.length).toBeGreaterThan(2), { timeout: 60_000 });
     await exported.stop();
   });
 
@@ -110,10 +110,10 @@ describe('startMetricsExport', () => {
     const watch = new ExportWatch(clock, createLogger({ level: 'info', format: 'json', write }));
     const settings = { protocol: 'http/json', intervalMs: 100 } as const;
     const exported = await startMetricsExport('test-service', settings, [watch], { clock, watch });
-    await vi.waitFor(() => expect(watch.total('failed')).toBeGreaterThan(2), { timeout: 20_000 });
+    await vi.waitFor(() => expect(watch.total('failed')).toBeGreaterThan(2), { timeout: 60_000 });
     expect(said).toEqual(['metrics-export-failed']);
     status = 200;
-    await vi.waitFor(() => expect(said).toHaveLength(2), { timeout: 20_000 });
+    await vi.waitFor(() => expect(said).toHaveLength(2), { timeout: 60_000 });
     await exported.stop();
     expect(said).toEqual(['metrics-export-failed', 'metrics-export-resumed']);
     const told = bodies.at(-1)?.resourceMetrics[0]?.scopeMetrics[0]?.metrics;

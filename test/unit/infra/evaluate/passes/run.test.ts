@@ -113,7 +113,7 @@ describe('a whole run', () => {
 
   beforeAll(async () => {
     result = await run(asked);
-  }, 60_000);
+  });
 
   it('sends three frames for three runs, and analyses the same where they are the same', () => {
     expect(result.ok).toBe(true);
