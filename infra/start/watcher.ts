@@ -1,7 +1,7 @@
 import { Balance, type BalanceReport } from '#consumers/subscriber/balance.ts';
 import { BalanceFeed, balanceTopics } from '#consumers/subscriber/balance-feed.ts';
 import { TopicReader } from '#consumers/subscriber/topic-reader.ts';
-import type { Broker } from '#runtime/broker.ts';
+import type { Broker, PartitionOffsets } from '#runtime/broker.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { type CameraStatus, isPresentStatus } from '#schemas/camera-status.ts';
@@ -23,6 +23,11 @@ export interface WatcherOptions {
 }
 
 const POLL_MS = 100;
+
+interface TopicEnds {
+  readonly name: string;
+  readonly ends: readonly PartitionOffsets[];
+}
 
 /**
  * Follows all topics from now on, as anyone could, and keeps both the live view and the balance of
@@ -92,18 +97,20 @@ export class Watcher {
   }
 
   /**
-   * Resolves when every frame that was published has been answered, or when there was no progress
-   * for `LIMITS.catchUpTimeoutMs`. `closed`: also waits for the cameras' final counts.
+   * Resolves when every frame that was published before has been answered, or when there was no
+   * progress for `LIMITS.catchUpTimeoutMs`. `closed`: also waits for the cameras' final counts.
    */
   async caughtUp(options: {
     readonly closed: boolean;
     readonly onWait: (frames: number) => void;
   }): Promise<void> {
-    const { clock } = this.#options;
+    const { broker, topics, clock } = this.#options;
+    // A frame that was not read yet is not known to be unanswered.
+    const frames = { name: topics.frames.name, ends: await broker.offsets(topics.frames.name) };
     let progress = -1;
     let progressMs = clock.monotonicMs();
     let tellMs = progressMs + 3_000;
-    while (!this.#isCaughtUp(options.closed)) {
+    while (!(this.#hasRead(frames, 0) && this.#isCaughtUp(options.closed))) {
       const nowMs = clock.monotonicMs();
       if (this.#recordCount !== progress) {
         progress = this.#recordCount;
@@ -122,17 +129,11 @@ export class Watcher {
   async readTail(): Promise<void> {
     const { broker, topics, clock } = this.#options;
     const names = [...TASKS.map((task) => topics.results[task].name), topics.deadLetters.name];
-    const ends = await Promise.all(
-      names.map(async (name) => ({ name, partitions: await broker.offsets(name) })),
+    const read = await Promise.all(
+      names.map(async (name) => ({ name, ends: await broker.offsets(name) })),
     );
     // The last offset of a transaction is its marker, which no reader sees.
-    const isRead = () =>
-      ends.every(({ name, partitions }) =>
-        partitions.every(({ partition, high }) => {
-          const newest = this.#newest.get(`${name} ${partition}`);
-          return newest === undefined || newest >= high - 2;
-        }),
-      );
+    const isRead = () => read.every((topic) => this.#hasRead(topic, 1));
     this.#lastRecordMs = clock.monotonicMs();
     while (!isRead() && clock.monotonicMs() - this.#lastRecordMs < LIMITS.readerQuietMs) {
       await clock.sleep(POLL_MS);
@@ -155,6 +156,14 @@ export class Watcher {
     } else if (state === 'online' && this.#awayCameras.delete(cameraId)) {
       this.#options.onTrouble(`Camera ${cameraId} is back.`);
     }
+  }
+
+  /** Up to the ends of its partitions, but for `unseen` offsets of each; none read: none came. */
+  #hasRead({ name, ends }: TopicEnds, unseen: number): boolean {
+    return ends.every(({ partition, high }) => {
+      const newest = this.#newest.get(`${name} ${partition}`);
+      return newest === undefined || newest >= high - 1 - unseen;
+    });
   }
 
   #isCaughtUp(closed: boolean): boolean {

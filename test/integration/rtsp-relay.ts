@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { defined } from '#runtime/assert.ts';
-import { systemClock } from '#runtime/clock.ts';
+import { until } from '#test/fixtures/until.ts';
 
 /**
  * A small RTSP server for tests, RTP over TCP only (RFC 2326, interleaved frames of section 10.12):
@@ -292,22 +292,9 @@ export async function publishClip(
     { stdio: 'ignore' },
   );
   const exited = once(child, 'exit');
-  await waitUntil(`${path} is published`, () => relay.isPublished(path));
+  await until(() => relay.isPublished(path), 30_000, `${path} is published`);
   return async () => {
     child.kill('SIGKILL');
     await exited;
   };
-}
-
-/** Waits until `condition` holds; fails with `what` after `timeoutMs`. */
-export async function waitUntil(
-  what: string,
-  condition: () => boolean,
-  timeoutMs = 30_000,
-): Promise<void> {
-  const endMs = systemClock.monotonicMs() + timeoutMs;
-  while (!condition()) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`Waited in vain: ${what}`);
-    await systemClock.sleep(25);
-  }
 }

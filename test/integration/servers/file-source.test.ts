@@ -8,7 +8,8 @@ import type { Image } from '#producers/camera/image.ts';
 import { createFfmpegSource } from '#producers/camera/sources/ffmpeg.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/log.ts';
-import { makeTestClip, runFfmpeg, waitUntil } from '#test/integration/rtsp-relay.ts';
+import { until } from '#test/fixtures/until.ts';
+import { makeTestClip, runFfmpeg } from '#test/integration/rtsp-relay.ts';
 import { INPUT, recordCamera } from './recorded-camera.ts';
 
 let folder = '';
@@ -58,7 +59,7 @@ test('a file plays in real time at the frame rate asked for, once, and ends', as
 
 test('a looping file goes on past its end, in the same epoch', async () => {
   const camera = recordCamera({ url: clips.wide ?? '', loop: true });
-  await waitUntil('the file has begun again', () => camera.frames.length >= 20);
+  await until(() => camera.frames.length >= 20, 30_000, 'the file has begun again');
   await camera.stop();
   expect(new Set(camera.frames.map((frame) => frame.epoch)).size).toBe(1);
   expect(camera.states.map(({ state }) => state)).toEqual(['connecting', 'online']);

@@ -2,12 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  makeTestClip,
-  publishClip,
-  startRtspRelay,
-  waitUntil,
-} from '#test/integration/rtsp-relay.ts';
+import { until } from '#test/fixtures/until.ts';
+import { makeTestClip, publishClip, startRtspRelay } from '#test/integration/rtsp-relay.ts';
 import { recordCamera } from './recorded-camera.ts';
 
 let folder = '';
@@ -27,7 +23,7 @@ test('a camera whose RTSP server restarts comes back by itself, as a new epoch',
   const stopFirst = await publishClip(clip, first, 'yard');
   const camera = recordCamera({ url: first.url('yard') });
   try {
-    await waitUntil('frames flow', () => camera.frames.length >= 5);
+    await until(() => camera.frames.length >= 5, 30_000, 'frames flow');
     expect(camera.frames[0]?.image).toMatchObject({
       timeSource: 'wall',
       sourceWidth: 640,
@@ -37,12 +33,12 @@ test('a camera whose RTSP server restarts comes back by itself, as a new epoch',
 
     await first.stop();
     await stopFirst();
-    await waitUntil('the outage shows', () => camera.states.at(-1)?.state === 'offline');
+    await until(() => camera.states.at(-1)?.state === 'offline', 30_000, 'the outage shows');
     const framesBefore = camera.frames.length;
 
     const second = await startRtspRelay({ port });
     const stopSecond = await publishClip(clip, second, 'yard');
-    await waitUntil('frames flow again', () => camera.frames.length >= framesBefore + 5);
+    await until(() => camera.frames.length >= framesBefore + 5, 30_000, 'frames flow again');
     await camera.stop();
     await stopSecond();
     await second.stop();
@@ -79,11 +75,11 @@ test('a camera that refuses the password is told as such, without the password',
   const refused = recordCamera({ url });
   const accepted = recordCamera({ url: relay.url('yard') });
   try {
-    await waitUntil('the camera is refused', () => refused.states.at(-1)?.state === 'offline');
+    await until(() => refused.states.at(-1)?.state === 'offline', 30_000, 'the camera is refused');
     const detail = refused.states.at(-1)?.detail ?? '';
     expect(detail).toMatch(/^source-invalid: .*Check the user and the password/);
     expect(detail).not.toContain('wrong-battery');
-    await waitUntil('the right password opens it', () => accepted.frames.length > 0);
+    await until(() => accepted.frames.length > 0, 30_000, 'the right password opens it');
     expect(JSON.stringify(accepted.states)).not.toContain('right-horse');
   } finally {
     await Promise.all([refused.stop(), accepted.stop()]);
@@ -96,11 +92,11 @@ test('stopping a camera ends its session at the server', async () => {
   const relay = await startRtspRelay();
   const stopPublisher = await publishClip(clip, relay, 'yard');
   const camera = recordCamera({ url: relay.url('yard') });
-  await waitUntil('frames flow', () => camera.frames.length > 0);
+  await until(() => camera.frames.length > 0, 30_000, 'frames flow');
   expect(relay.readerCount('yard')).toBe(1);
   await camera.stop();
   const count = camera.frames.length;
-  await waitUntil('the reader is gone', () => relay.readerCount('yard') === 0, 5_000);
+  await until(() => relay.readerCount('yard') === 0, 30_000, 'the reader is gone');
   expect(camera.frames).toHaveLength(count);
   expect(camera.ended).toEqual([{ epoch: camera.frames[0]?.epoch, captured: count }]);
   await stopPublisher();

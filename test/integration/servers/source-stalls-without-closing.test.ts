@@ -2,12 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import {
-  makeTestClip,
-  publishClip,
-  startRtspRelay,
-  waitUntil,
-} from '#test/integration/rtsp-relay.ts';
+import { until } from '#test/fixtures/until.ts';
+import { makeTestClip, publishClip, startRtspRelay } from '#test/integration/rtsp-relay.ts';
 import { recordCamera } from './recorded-camera.ts';
 
 test('a source that stalls with its connection open is given up and opened again', async () => {
@@ -19,15 +15,15 @@ test('a source that stalls with its connection open is given up and opened again
   const camera = recordCamera({ url: relay.url('yard'), noFrameTimeoutMs: 3_000 });
   const healthy = recordCamera({ url: clip, loop: true });
   try {
-    await waitUntil('frames flow', () => camera.frames.length >= 3);
+    await until(() => camera.frames.length >= 3, 30_000, 'frames flow');
     relay.stall();
-    await waitUntil('the stall is noticed', () => camera.states.at(-1)?.state === 'offline');
+    await until(() => camera.states.at(-1)?.state === 'offline', 30_000, 'the stall is noticed');
     expect(camera.states.at(-1)?.detail).toMatch(/^source-stalled: No frame of rtsp:/);
     const stalled = camera.frames.length;
     const others = healthy.frames.length;
-    await waitUntil('a healthy camera goes on', () => healthy.frames.length >= others + 3);
+    await until(() => healthy.frames.length >= others + 3, 30_000, 'a healthy camera goes on');
     relay.resume();
-    await waitUntil('frames flow again', () => camera.frames.length >= stalled + 3);
+    await until(() => camera.frames.length >= stalled + 3, 30_000, 'frames flow again');
     expect(new Set(camera.frames.map((frame) => frame.epoch)).size).toBe(2);
   } finally {
     await Promise.all([camera.stop(), healthy.stop()]);

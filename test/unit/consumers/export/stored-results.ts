@@ -51,7 +51,7 @@ export function storedResults(seed = 1) {
     return work;
   };
   return {
-    ...{ cluster, topics, broker, folder, record, drive, clock: host.clock },
+    ...{ cluster, topics, broker, host, folder, record, drive, clock: host.clock },
     /** As another process has it. */
     connect: (name: string) => connectTo(cluster, new Host(name, time), random.fork(name)),
     /** In one transaction, as consumers do. */
