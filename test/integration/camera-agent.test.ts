@@ -72,7 +72,7 @@ cameras:
     expect(broken.map(({ state }) => state)).toContain('offline');
     expect(broken.every(({ captured, epoch }) => captured === 0 && epoch === 0)).toBe(true);
     expect(statuses.some(({ cameraId }) => cameraId === 'off')).toBe(false);
-  }, 60_000);
+  });
 
   it('drops frames that it cannot encode in time, and says which are missing', async (ctx) => {
     if (!existsSync(join(SHIPPED_BUNDLE, 'bundle.json'))) {
@@ -85,32 +85,38 @@ cameras:
     }
     const config = lines.join('\n');
     const { topics, agent } = await startAgent('busy', { config, bundle: SHIPPED_BUNDLE });
-    const enough = async () => (await recordCount(broker, topics.frames.name)) >= 40;
-    await agent.until('40 frames are published', 40_000, enough);
+    const enough = async () => (await recordCount(broker, topics.frames.name)) >= 80;
+    await agent.until('80 frames are published', 60_000, enough);
     expect(await agent.stop()).toBe(0);
     const books = await checkBooks(broker, topics, await loadBundle(SHIPPED_BUNDLE));
     expect(books.size).toBe(4);
-    const published = [...books.values()].map(({ final }) => final.published);
+    const published = [...books.values()].map(({ frames }) => frames);
+    // Until the last camera has begun, the others have its turns.
+    const begunUs = Math.max(...published.map(([first]) => first?.captureTimeUs ?? 0));
+    const shares = published.map(
+      (frames) => frames.filter(({ captureTimeUs }) => captureTimeUs >= begunUs).length,
+    );
     const dropped = [...books.values()].map(({ final }) => final.dropped['encoder-busy'] ?? 0);
     expect(Math.max(...dropped), 'otherwise this test shows nothing').toBeGreaterThan(0);
-    expect(Math.max(...published), 'round robin').toBeLessThan(2 * Math.min(...published));
-  }, 60_000);
+    expect(Math.max(...shares), 'round robin').toBeLessThan(2 * Math.min(...shares));
+  });
 
   it('ends by itself, with final counts, when its files have ended', async () => {
     const clip = join(mkdtempSync(join(tmpdir(), 'halfsight-clip-')), 'clip.mp4');
-    await makeTestClip(clip, { size: '160x120', rate: 10, seconds: 2 });
+    // Slow, so that no frame is passed over on a busy machine.
+    await makeTestClip(clip, { size: '160x120', rate: 10, seconds: 5 });
     const config = `
 agent: {encoderWorkers: 1}
 cameras:
-  - {id: once, source: "${clip}", fps: 5}
+  - {id: once, source: "${clip}", fps: 1}
 `;
     const { topics, agent } = await startAgent('once', { config });
     expect(await agent.exited()).toBe(0);
     const books = await checkBooks(broker, topics, await loadBundle(TINY_BUNDLE));
     const [once] = [...books.values()];
     expect(books.size).toBe(1);
-    expect(once?.final).toMatchObject({ cameraId: 'once', state: 'ended', captured: 10 });
-  }, 60_000);
+    expect(once?.final).toMatchObject({ cameraId: 'once', state: 'ended', captured: 5 });
+  });
 
   it('traces sampled frames from capture to publish, and hands the trace on', async () => {
     const sink = await startOtlpSink();
@@ -147,7 +153,7 @@ cameras:
       expect(publish?.spanId, 'the header names the publish span').toBe(spanId);
       expect(publish?.service).toBe('halfsight-camera');
     }
-  }, 60_000);
+  });
 
   it('exits with 2, naming key and line, when its config is wrong', async () => {
     const config = 'cameras:\n  - id: a\n    source: synthetic:street\n    fps: 1000\n';

@@ -4,7 +4,7 @@ import { frameId } from '#schemas/frame.ts';
 import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { until } from '#test/fixtures/until.ts';
-import { startCameras } from './frame-writer.ts';
+import { CAMERAS, startCameras } from './frame-writer.ts';
 import {
   countResults,
   createTopics,
@@ -27,9 +27,17 @@ async function analyseBacklog(name: string, variables: Readonly<Record<string, s
   const cameras = await startCameras(broker, topics.frames.name);
   await systemClock.sleep(AGE_MS);
   const consumer = startInference(brokers, ownPrefix, variables);
-  await until(() => reader.results.some(({ status }) => status === 'ok'), 30_000, consumer.output);
-  // Long enough to be well again, and to take back what was left out.
-  await systemClock.sleep(4_000);
+  const statusesOf = (task: string) =>
+    reader.results.filter((result) => result.task === task).map(({ status }) => status);
+  /** It has caught up, and has taken back what was left out. */
+  const isWell = () =>
+    TASKS.every((task) => {
+      const newest = statusesOf(task).slice(-2 * CAMERAS.length);
+      return newest.length > 0 && newest.every((status) => status === 'ok');
+    });
+  const seesShed = () => reader.results.some(({ status }) => status === 'shed');
+  await until(seesShed, 60_000, consumer.output);
+  await until(isWell, 60_000, consumer.output);
   const written = await cameras.stop();
   await until(
     () => reader.results.length >= written.length * TASKS.length,
@@ -40,8 +48,6 @@ async function analyseBacklog(name: string, variables: Readonly<Record<string, s
   const counts = countResults(reader.results);
   const expected = written.flatMap((frame) => TASKS.map((task) => `${task} ${frameId(frame)}`));
   expect(expected.filter((key) => counts.get(key) !== 1)).toEqual([]);
-  const statusesOf = (task: string) =>
-    reader.results.filter((result) => result.task === task).map(({ status }) => status);
   return { statusesOf };
 }
 
@@ -53,7 +59,6 @@ it('leaves out the heads it may, says so in their results, and takes them back',
   expect(new Set(statusesOf('detection'))).toEqual(new Set(['ok']));
   const segmentation = statusesOf('segmentation');
   expect(segmentation.filter((status) => status === 'shed').length).toBeGreaterThan(10);
-  expect(segmentation.at(-1)).toBe('ok');
 });
 
 it('skips to the newest where it is told to, and every skipped frame has its results', async () => {
@@ -63,6 +68,5 @@ it('skips to the newest where it is told to, and every skipped frame has its res
   for (const task of TASKS) {
     const statuses = statusesOf(task);
     expect(statuses.filter((status) => status === 'shed').length).toBeGreaterThan(10);
-    expect(statuses.at(-1)).toBe('ok');
   }
 });

@@ -31,9 +31,10 @@ it('one result of each frame and head, in order, whenever the consumer is killed
 
   let consumer = startInference(brokers, prefix);
   for (let kill = 0; kill < KILLS; kill++) {
+    await until(() => consumer.output().includes('partitions-assigned'), 60_000, consumer.output);
     const before = reader.results.length;
     const wanted = 30 + random.integer(200);
-    await until(() => reader.results.length >= before + wanted, 30_000, consumer.output);
+    await until(() => reader.results.length >= before + wanted, 60_000, consumer.output);
     // Somewhere between two moments of a transaction.
     await systemClock.sleep(random.integer(60));
     const enginePid = defined(consumer.enginePid(), 'the engine process');
@@ -49,7 +50,7 @@ it('one result of each frame and head, in order, whenever the consumer is killed
   const written = await cameras.stop();
   await until(
     () => reader.results.length >= written.length * TASKS.length,
-    30_000,
+    60_000,
     () => `${reader.results.length} of ${written.length * TASKS.length}\n${consumer.output()}`,
   );
   // Time for duplicates to show up.

@@ -39,6 +39,7 @@ it('stopped at full load, it drains in its grace period: none lost, none twice',
 
   let consumer = startInference(brokers, prefix);
   for (let stop = 0; stop < STOPS; stop++) {
+    await until(() => consumer.output().includes('partitions-assigned'), 60_000, consumer.output);
     const before = reader.results.length;
     await until(() => reader.results.length > before + 100, 40_000, consumer.output);
     expect(reader.results.length, 'there is work left when it is stopped').toBeLessThan(wanted);

@@ -9,6 +9,7 @@ import { HEAP_OPTIONS } from '#runtime/heap.ts';
 import { LIMITS } from '#runtime/limits.ts';
 import { wanted } from '#test/contract/registry.ts';
 import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { until } from '#test/fixtures/until.ts';
 import { sharedStack } from './stack.ts';
 
 /** A thousand cameras with stub pixels over four agents, each a process. */
@@ -104,15 +105,18 @@ it('other agents publish the cameras of one that died, and of one that was stopp
   const stoppedMs = nowMs();
   east.kill('SIGSTOP');
   // Two agents have room for 800 of the 1,000.
-  await systemClock.sleep(LIMITS.fleetTakeOverMs);
-  const full = (await placements()).filter(({ placement }) => placement.state === 'unplaced');
-  expect(full).toHaveLength(200);
+  let full: CameraEntry[] = [];
+  const areFull = async () => {
+    full = (await placements()).filter(({ placement }) => placement.state === 'unplaced');
+    return full.length === 200;
+  };
+  await until(areFull, 60_000, 'two agents that are full', 250);
   expect(full[0]?.placement).toEqual({
     state: 'unplaced',
     reason: '2 agents are at their limit of 400 cameras',
   });
-  east.kill('SIGCONT');
   const wokenMs = nowMs();
+  east.kill('SIGCONT');
   await allPublish(wokenMs, ['north']);
   const late = [...published.values()]
     .flat()

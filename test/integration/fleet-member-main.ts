@@ -35,6 +35,8 @@ const agent = new FleetAgent({
 process.on('disconnect', () => process.exit());
 agent.start();
 systemClock.every(200, () => {
+  // First: one that is stopped in between asks later whether they are its own.
+  const atMs = systemClock.nowUs() / 1000;
   const frames = [...epochs].filter(([cameraId]) => agent.ownsNow(cameraId));
-  process.send?.({ atMs: systemClock.nowUs() / 1000, frames });
+  process.send?.({ atMs, frames });
 });

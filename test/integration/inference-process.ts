@@ -9,6 +9,7 @@ import { singleObjectFraming } from '#schemas/framing.ts';
 import { decodeResult, type Result, TASKS } from '#schemas/result.ts';
 import { type TopicTable, topicSpecs } from '#schemas/topics.ts';
 import { type InferenceProcess, spawnInference } from '#test/fixtures/inference-child.ts';
+import { until } from '#test/fixtures/until.ts';
 
 /** Real inference consumers and a reader of their results, for tests on a real Kafka. */
 
@@ -44,6 +45,8 @@ export async function createTopics(broker: Broker, topics: TopicTable): Promise<
 export interface ResultReader {
   readonly results: readonly Result[];
   readonly deadLetters: readonly IncomingRecord[];
+  /** Resolves when it has read all that is on its topics now. */
+  untilRead(): Promise<void>;
 }
 
 /** Collects what a read-committed reader sees on the result and dead-letter topics. */
@@ -55,9 +58,12 @@ export async function readResults(
   const framing = singleObjectFraming();
   const results: Result[] = [];
   const deadLetters: IncomingRecord[] = [];
+  const names = [...TASKS.map((task) => topics.results[task].name), topics.deadLetters.name];
+  /** By topic and partition: the offset behind what was read, markers of transactions included. */
+  const reached = new Map<string, number>();
   const consumer = broker.openConsumer({
     groupId,
-    topics: [...TASKS.map((task) => topics.results[task].name), topics.deadLetters.name],
+    topics: names,
     from: 'earliest',
     readCommitted: true,
     commit: 'none',
@@ -67,6 +73,7 @@ export async function readResults(
       // Without commits a new assignment reads everything again.
       results.length = 0;
       deadLetters.length = 0;
+      reached.clear();
     },
     onRevoked: () => undefined,
     onRecords(records) {
@@ -76,11 +83,26 @@ export async function readResults(
         else results.push(decodeResult(task, record.value, framing));
       }
     },
+    onReached: (topic, partition, offset) => {
+      reached.set(`${topic} ${partition}`, offset);
+    },
     onFailed: (error) => {
       throw error;
     },
   });
-  return { results, deadLetters };
+  const untilRead = async () => {
+    const ends = await Promise.all(
+      names.map(async (topic) => ({ topic, partitions: await broker.offsets(topic) })),
+    );
+    const isRead = () =>
+      ends.every(({ topic, partitions }) =>
+        partitions.every(
+          ({ partition, high }) => (reached.get(`${topic} ${partition}`) ?? 0) >= high,
+        ),
+      );
+    await until(isRead, 60_000, 'the end of the results');
+  };
+  return { results, deadLetters, untilRead };
 }
 
 /** How often each frame has a result of each head: "task frame-id" -> count. */

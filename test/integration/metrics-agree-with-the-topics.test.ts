@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { defined } from '#runtime/assert.ts';
+import type { Broker } from '#runtime/broker.ts';
 import { systemClock } from '#runtime/clock.ts';
+import type { CameraStatus } from '#schemas/camera-status.ts';
 import { TASKS } from '#schemas/result.ts';
 import { topicTable } from '#schemas/topics.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
@@ -16,6 +18,8 @@ import {
   scrape,
   statusOf,
 } from '#test/fixtures/scrape.ts';
+import { until } from '#test/fixtures/until.ts';
+import { readStatuses } from './camera-agent-process.ts';
 import { createTopics, openBroker, startInference } from './inference-process.ts';
 import { makeTestClip } from './rtsp-relay.ts';
 import { sharedStack } from './stack.ts';
@@ -24,8 +28,8 @@ const { brokers, prefix } = sharedStack('metrics');
 const topics = topicTable({ prefix, partitionCount: 2 });
 const LISTEN = { HALFSIGHT_HEALTH_LISTEN: '127.0.0.1:0' };
 /** A clip of 3 s, at 5 a second, of each of two cameras. */
-const FRAMES_EACH = 15;
-const FRAMES = 2 * FRAMES_EACH;
+/** Of both files. */
+const FRAMES = 30;
 let folder: string;
 let sink: OtlpSink;
 
@@ -90,7 +94,7 @@ it('an agent and a consumer show in their metrics what is on the topics', async 
   );
   expect(await statusOf(agentAt, '/ready')).toBe(200);
   const published = await recordCount(broker, topics.frames.name);
-  expectAgent(settled, published);
+  expectAgent(settled, published, await capturedOf(broker));
 
   const producer = await broker.openProducer();
   const poison = {
@@ -108,7 +112,6 @@ it('an agent and a consumer show in their metrics what is on the topics', async 
   expect(await statusOf(consumerAt, '/ready')).toBe(200);
   expectConsumer(answered, published);
 
-  const traceIds = new Set(sink.spans().map(({ traceId }) => traceId));
   for (const [scraped, name] of [
     [settled, 'halfsight_agent_encode_seconds'],
     [answered, 'halfsight_inference_frame_age_seconds'],
@@ -117,7 +120,9 @@ it('an agent and a consumer show in their metrics what is on the topics', async 
   ] as const) {
     const exemplars = scraped.exemplars(name);
     expect(exemplars.length, name).toBeGreaterThan(0);
-    for (const traceId of exemplars) expect(traceIds, name).toContain(traceId);
+    // Spans come a moment after what they are about.
+    const isThere = (id: string) => sink.spans().some(({ traceId }) => traceId === id);
+    await until(() => exemplars.every(isThere), 20_000, name);
   }
 
   // Both were ready until they were asked to stop.
@@ -133,14 +138,29 @@ function lagOf(scraped: Scrape): number | undefined {
   return records === undefined || seconds === undefined ? undefined : records + seconds;
 }
 
-function expectAgent(scraped: Scrape, published: number): void {
+/** By camera, as their final statuses tell. */
+async function capturedOf(broker: Broker): Promise<ReadonlyMap<string, number>> {
+  let finals: CameraStatus[] = [];
+  const areTold = async () => {
+    finals = (await readStatuses(broker, topics)).filter(({ final }) => final);
+    return new Set(finals.map(({ cameraId }) => cameraId)).size === 2;
+  };
+  await until(areTold, 20_000, 'the final statuses', 500);
+  return new Map(finals.map(({ cameraId, captured }) => [cameraId, captured]));
+}
+
+function expectAgent(scraped: Scrape, published: number, told: ReadonlyMap<string, number>): void {
   const of = (name: string, labels = {}) => scraped.value(`halfsight_agent_${name}`, labels);
   const dropped = defined(of('frames_dropped_total'), 'drops');
-  expect(of('frames_captured_total')).toBe(FRAMES);
+  const captured = [...told.values()].reduce((sum, count) => sum + count, 0);
+  // A busy machine passes pictures over before they are captured.
+  expect(captured).toBeGreaterThan(FRAMES / 2);
+  expect(captured).toBeLessThanOrEqual(FRAMES);
+  expect(of('frames_captured_total')).toBe(captured);
   expect(of('frames_published_total')).toBe(published);
-  expect(published + dropped).toBe(FRAMES);
+  expect(published + dropped).toBe(captured);
   for (const camera_id of ['gate', 'yard']) {
-    expect(of('camera_frames_captured_total', { camera_id })).toBe(FRAMES_EACH);
+    expect(of('camera_frames_captured_total', { camera_id })).toBe(told.get(camera_id));
     expect(of('camera_last_frame_age_seconds', { camera_id })).toBeGreaterThan(0);
   }
   expect(of('camera_frames_published_total')).toBe(published);
@@ -150,7 +170,8 @@ function expectAgent(scraped: Scrape, published: number): void {
   expect(of('ack_seconds_count')).toBeGreaterThan(0);
   expect(of('cameras')).toBe(3);
   const encode = { queue: 'encode' };
-  expect(of('queue_in_total', encode)).toBe(FRAMES);
+  const limited = of('frames_dropped_total', { reason: 'rate-limited' }) ?? 0;
+  expect(of('queue_in_total', encode)).toBe(captured - limited);
   expect(of('queue_dropped_total', encode)).toBe(
     of('frames_dropped_total', { reason: 'encoder-busy' }),
   );

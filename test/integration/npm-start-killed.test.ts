@@ -1,9 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '#runtime/clock.ts';
+import { topicTable } from '#schemas/topics.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
 import { until } from '#test/fixtures/until.ts';
 import { TINY_BUNDLE } from '#test/unit/models/tiny.ts';
+import { openBroker } from './inference-process.ts';
 import { sharedStack } from './stack.ts';
 import { startHalfsight } from './started-halfsight.ts';
 
@@ -28,7 +30,12 @@ describe('npm start', () => {
     await sees('The inference consumer crashed (SIGKILL)');
     process.kill(childOf(run.child, 'producers/camera/main.ts'), 'SIGKILL');
     await sees('The camera agent crashed (SIGKILL)');
-    await systemClock.sleep(8_000);
+    const broker = openBroker(brokers);
+    const frames = topicTable({ prefix }).frames.name;
+    const before = await recordCount(broker, frames);
+    // Some seconds of the epochs that follow: two cameras, four frames a second.
+    const hasMore = async () => (await recordCount(broker, frames)) > before + 24;
+    await until(hasMore, 60_000, run.output);
     run.child.kill('SIGINT');
     const code = await run.exited;
     // What the agent held in memory when it died cannot be accounted for: exit 1, and a line.

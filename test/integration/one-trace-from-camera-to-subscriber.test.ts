@@ -19,7 +19,7 @@ import { sharedStack } from './stack.ts';
 
 const { brokers, prefix } = sharedStack('trace');
 const topics = topicTable({ prefix });
-const framesWanted = 4;
+const framesWanted = 12;
 const variablesBefore = { ...process.env };
 let sink: OtlpSink;
 let tracing: Tracing;

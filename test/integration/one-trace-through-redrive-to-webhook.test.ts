@@ -19,6 +19,7 @@ import { singleObjectFraming } from '#schemas/framing.ts';
 import { AgentProcess } from '#test/fixtures/agent-child.ts';
 import { startOtlpSink } from '#test/fixtures/otlp-sink.ts';
 import { plainRedis } from '#test/fixtures/plain-redis.ts';
+import { recordCount } from '#test/fixtures/record-count.ts';
 import { until } from '#test/fixtures/until.ts';
 import { type Received, WebhookReceiver } from '#test/fixtures/webhook-receiver.ts';
 import { DEAD_LETTERS, scene } from './dead-letter-writer.ts';
@@ -62,6 +63,9 @@ it('a frame that is refused, redriven and sent to a webhook has one trace', asyn
     () => agent.log + other.output(),
   );
   expect(await agent.stop()).toBe(0);
+  // Each is refused; one that were left would never be a dead letter.
+  const published = await recordCount(broker, topics.frames.name);
+  await until(() => reader.deadLetters.length >= published, 60_000, other.output);
   expect(await other.stop()).toBe(0);
 
   const watch = new SpanWatch(systemClock, silentLogger);

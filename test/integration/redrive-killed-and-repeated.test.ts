@@ -80,8 +80,12 @@ async function manyOpenLetters(label: string, count: number, changes: Partial<De
 describe('npm run dead-letters -- redrive', () => {
   it('redrives each letter once, however often it is killed', async () => {
     const { prefix, topics, broker, start, run, list } = await scene('redrive-killed');
-    const count = 2_000;
-    await writeLetters(broker, topics, manyLetters(count));
+    const count = 5_000;
+    const letters = manyLetters(count);
+    // A transaction takes no more.
+    for (let from = 0; from < count; from += 1_000) {
+      await writeLetters(broker, topics, letters.slice(from, from + 1_000));
+    }
     const written = async () => {
       const partitions = await broker.offsets(topics.frames.name);
       return partitions.reduce((sum, { high }) => sum + high, 0);

@@ -24,10 +24,10 @@ it('a committed reader sees of interleaved transactions the committed ones only'
     { name: topic, partitionCount: 1, replicationFactor: 1, settings: {} },
   ]);
   const kafka = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING });
-  const random = seededRandom(11);
   const committed: string[] = [];
   let aborted = 0;
   const producers = Array.from({ length: 5 }, async (_, writer) => {
+    const random = seededRandom(11).fork(String(writer));
     const producer = kafka.producer({
       transactionalId: `${prefix}-writer-${writer}`,
       maxInFlightRequests: 1,

@@ -167,7 +167,7 @@ describe('a receiver that is down, then fails, hangs, redirects, and accepts at 
 describe('a receiver that accepts, and never ends its answer', () => {
   it('has accepted, and is told of frames that no head ran on if it wants that', async () => {
     const { start, begun, send, receiver, list } = await scene('webhooks-endless', {
-      endless: 'timeoutSeconds: 0.5',
+      endless: 'timeoutSeconds: 2',
       thorough: 'labels: [person], shed: true',
     });
     const endless = receiver('endless');
@@ -198,7 +198,7 @@ describe('a receiver that stays dead', () => {
   it('is parked, keeps its place through a restart, and goes on when it is resumed', async () => {
     const { start, begun, send, receiver, list, shown, hooks, redis, prefix } = await scene(
       'webhooks-dead',
-      { gone: 'timeoutSeconds: 1, parkAfterMinutes: 60' },
+      { gone: 'parkAfterMinutes: 60' },
     );
     const gone = receiver('gone');
     gone.manner = { status: 410 };
