@@ -155,6 +155,8 @@ async function prepare(options: LocalStackOptions, guard: Guard): Promise<Plan> 
   const kafka = async () => {
     const jars = await kafkaCache(cacheDirectory, dependencies);
     const archive = await classArchive(jars, join(directory, 'classes.jsa'), logger);
+    // What would begin from here on, nobody would end.
+    if (options.signal?.aborted) throw calledOff();
     const runtime = { jars, archive, secure };
     return Promise.all(
       cluster.map((node) => prepareBroker(node, cluster, home(node), runtime, dependencies)),

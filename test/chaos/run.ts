@@ -4,6 +4,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { type Random, seededRandom } from '#runtime/random.ts';
 import { TASKS } from '#schemas/result.ts';
 import { type InferenceProcess, spawnInference } from '#test/fixtures/inference-child.ts';
+import { isAnswered } from '#test/fixtures/is-answered.ts';
 import { startTopicStack } from '#test/fixtures/topic-stack.ts';
 import { judge, type Verdict } from '#test/referee/java.ts';
 import { writeFrames } from './frames.ts';
@@ -75,7 +76,7 @@ export async function runChaos(
       await cause(fault, { stack, crew, random });
     }
     await writer.done;
-    await catchUp(watch, writer.nextSequence - 1);
+    await catchUp(watch, () => isAnswered(broker, `${PREFIX}-inference`, topics.frames.name));
     await crew.stop();
     const results = TASKS.map((task) => topics.results[task].name);
     const verdict = await judge(brokers, topics.frames.name, topics.deadLetters.name, results);
@@ -127,11 +128,11 @@ function shuffledFaults(options: ChaosOptions, random: Random): Fault[] {
   return keyed.sort((a, b) => a.key - b.key).map(({ fault }) => fault);
 }
 
-async function catchUp(watch: RecoveryWatch, sequence: number): Promise<void> {
+/** Until all is answered, or nothing comes any more. */
+async function catchUp(watch: RecoveryWatch, isOver: () => Promise<boolean>): Promise<void> {
   let results = watch.results;
   let quietFromMs = systemClock.monotonicMs();
-  // The last row of frames may have ended before the last camera: one below it is enough.
-  while (watch.answered < sequence - 1) {
+  while (!(await isOver())) {
     await systemClock.sleep(100);
     if (watch.results !== results) quietFromMs = systemClock.monotonicMs();
     results = watch.results;

@@ -69,7 +69,7 @@ cameras:
       });
       expect(meanwhile.length, 'frames encoded during the outage').toBeGreaterThan(8);
     }
-  }, 60_000);
+  });
 
   it('can be stopped all the same: counts what it could not publish, exits in time', async () => {
     const broker = defined(opened, 'the broker');
@@ -95,5 +95,5 @@ cameras:
     expect(dropped.shutdown).toBeGreaterThan(0);
     const total = Object.values(dropped).reduce((a, b) => a + b, 0);
     expect(untold?.captured).toBe(Number(untold?.published) + total);
-  }, 60_000);
+  });
 });

@@ -161,7 +161,7 @@ test('a reader that is slow gets new pictures, and few wait for it', async () =>
     await systemClock.sleep(1_000);
   }
   // Ten pictures came meanwhile; had they queued, the last one would be some 2.7 s old.
-  expect(agesMs.at(-1)).toBeLessThan(1_000);
+  expect(agesMs.at(-1)).toBeLessThan(2_000);
 });
 
 test('ffmpeg ends when the process that reads from it is killed', async () => {

@@ -154,10 +154,11 @@ async function agentCrowdedAndCutOff(sinceMs: number): Promise<void> {
   setCrowd(LIMITS.metricCamerasMax + 2);
   processes.crowded.start();
   await fires('HalfsightAgentPublishesNothing', sinceMs, labels);
+  await fires('HalfsightSpoolFilling', sinceMs, labels);
+  // Before it is full: then frames would be lost.
+  lines.crowded.become({ state: 'up' });
   await fires('HalfsightSeriesOverflow', sinceMs, labels);
   await fires('HalfsightDrops', sinceMs, `${labels},reason="over-byte-ceiling"`);
-  await fires('HalfsightSpoolFilling', sinceMs, labels);
-  lines.crowded.become({ state: 'up' });
   await untilSeen('its spool is empty again', () => {
     return isTrue(`halfsight_agent_queue_length{queue="spool",${labels}} == 0`);
   });
@@ -195,9 +196,11 @@ it('all processes are up, ready and told of; nothing fires', async () => {
     expect((await processes[name].ask('/v2/health/live'))?.status).toBe(200);
   }
   for (const name of PROCESS_NAMES) {
-    await untilSeen(`${name} is scraped`, () => isTrue(`up{${labelsOf(name)}} == 1`));
-    const [info] = (await prometheus.query(`halfsight_build_info{${labelsOf(name)}}`)) ?? [];
-    expect(info?.labels.job).toBe(`halfsight-${info?.labels.process}`);
+    await untilSeen(`${name} is scraped`, async () => {
+      if (!(await isTrue(`up{${labelsOf(name)}} == 1`))) return false;
+      const [info] = (await prometheus.query(`halfsight_build_info{${labelsOf(name)}}`)) ?? [];
+      return info !== undefined && info.labels.job === `halfsight-${info.labels.process}`;
+    });
   }
   await untilSeen('results are delivered', () => isTrue('halfsight_webhooks_queue_out_total > 0'));
   await untilSeen('an exemplar leads to a trace', async () => {

@@ -101,6 +101,7 @@ describe('the wall', () => {
     await page.getByRole('searchbox').fill('agent-2 dog');
     await page.getByLabel('State').selectOption('online');
     await eventually(() => page.locator('.toolbar-count').innerText()).toMatch(/^\d+ of 48/);
+    await page.locator('.tile-id').first().waitFor();
     const ids = await page.locator('.tile-id').allInnerTexts();
     expect(ids.length).toBeGreaterThan(0);
     await page.reload();
@@ -183,6 +184,7 @@ describe('when something is wrong', () => {
     player.areSpansLate = true;
     const page = await open(`${player.url}/frames/${resultsAt(2, 1_700_000_000_000).frameId}`);
     await page.getByText('No spans of this frame have come').waitFor();
+    player.areSpansLate = false;
     await page.locator('.waterfall .total').waitFor();
     expect(complaints).toEqual([]);
   });

@@ -241,7 +241,7 @@ describe('a head that came after its bundle', () => {
     const { engine, shadows, refused } = createEngine({ shadows: { detection: shadow } });
     await engine.open();
     expectGolden(await engine.run({ ...goldenBatch(), shadows: true }));
-    await expect.poll(() => shadows.length).toBe(1);
+    await expect.poll(() => shadows.length, { timeout: 20_000 }).toBe(1);
     const [[ran] = []] = shadows as [ShadowOutput[]];
     expect(ran).toMatchObject({ task: 'detection', interval: { startUs: expect.any(Number) } });
     expect(ran !== undefined && 'findings' in ran && boxCounts(ran.findings)).toEqual(

@@ -19,6 +19,8 @@ const SETTINGS: EngineSettings = {
   provider: 'cpu',
   threads: 1,
 };
+/** A file may take long to be read on a busy machine. */
+const PATIENT = { timeout: 20_000 };
 const folders: string[] = [];
 
 afterEach(async () => {
@@ -202,12 +204,12 @@ it('looks are taken at intervals until the consumer stops', async () => {
   const { directory, watcher, clock, versions } = await setUp();
   const stopping = new AbortController();
   const running = watcher.run(stopping.signal);
-  await expect.poll(() => clock.timerCount).toBe(1);
+  await expect.poll(() => clock.timerCount, PATIENT).toBe(1);
   await storeHead(directory);
   await writeHeadsFile(directory, { detection: { live: '2' } });
   await clock.advance(LIMITS.headPollIntervalMs);
-  await expect.poll(() => versions().live).toBe('2');
-  await expect.poll(() => clock.timerCount).toBe(1);
+  await expect.poll(() => versions().live, PATIENT).toBe('2');
+  await expect.poll(() => clock.timerCount, PATIENT).toBe(1);
   stopping.abort();
   await running;
   expect(clock.timerCount).toBe(0);
