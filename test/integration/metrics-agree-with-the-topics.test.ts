@@ -13,7 +13,7 @@ import { type OtlpSink, startOtlpSink } from '#test/fixtures/otlp-sink.ts';
 import { recordCount } from '#test/fixtures/record-count.ts';
 import {
   healthAddress,
-  readyUntilGone,
+  readyWhileStopping,
   type Scrape,
   scrape,
   statusOf,
@@ -28,7 +28,6 @@ const { brokers, prefix } = sharedStack('metrics');
 const topics = topicTable({ prefix, partitionCount: 2 });
 const LISTEN = { HALFSIGHT_HEALTH_LISTEN: '127.0.0.1:0' };
 /** A clip of 3 s, at 5 a second, of each of two cameras. */
-/** Of both files. */
 const FRAMES = 30;
 let folder: string;
 let sink: OtlpSink;
@@ -126,9 +125,10 @@ it('an agent and a consumer show in their metrics what is on the topics', async 
   }
 
   // Both were ready until they were asked to stop.
-  const [agentReady, agentExit] = await Promise.all([readyUntilGone(agentAt), agent.stop()]);
-  const [ready, exit] = await Promise.all([readyUntilGone(consumerAt), consumer.stop()]);
-  expect([agentReady.at(-1), agentExit, ready.at(-1), exit]).toEqual([503, 0, 503, 0]);
+  const agentReady = await readyWhileStopping(agentAt, agent.pid);
+  expect([agentReady, await agent.exited()]).toEqual(['503', 0]);
+  const ready = await readyWhileStopping(consumerAt, consumer.pid);
+  expect([ready, await consumer.exited]).toEqual(['503', 0]);
 });
 
 function lagOf(scraped: Scrape): number | undefined {
