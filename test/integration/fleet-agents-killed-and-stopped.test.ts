@@ -94,6 +94,13 @@ it('other agents publish the cameras of one that died, and of one that was stopp
   for (let index = 0; index < CAMERAS; index++) await registry.put(wanted(`cam-${index}`));
   for (const agentId of ['north', 'east', 'south', 'west']) new Member(agentId);
   await allPublish(nowMs(), []);
+  // Three have room for all; one that came late has some of theirs a moment later.
+  const owners = () => new Set([...published.values()].map((ofOne) => ofOne.at(-1)?.agentId));
+  await until(
+    () => owners().size === 4,
+    60_000,
+    () => `cameras of ${[...owners()].join()} only`,
+  );
   const [north, east] = members as [Member, Member];
 
   const killedMs = nowMs();
