@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { decodeBitstream } from '#codec/bitstream.ts';
+import { totalOf } from '#consumers/subscriber/epoch-ledger.ts';
 import type { Bundle } from '#models/bundle.ts';
 import { defined } from '#runtime/assert.ts';
 import type { Broker, IncomingRecord } from '#runtime/broker.ts';
@@ -102,7 +103,7 @@ export async function checkBooks(
 }
 
 function checkEpoch(name: string, final: CameraStatus, all: readonly FrameRecord[]): EpochBooks {
-  const droppedCount = Object.values(final.dropped).reduce((a, b) => a + b, 0);
+  const droppedCount = totalOf(final.dropped);
   expect(final.captured, `${name}: captured = published + dropped`).toBe(
     final.published + droppedCount,
   );
@@ -120,7 +121,7 @@ function checkEpoch(name: string, final: CameraStatus, all: readonly FrameRecord
   );
   // A frame tells how many were dropped before it, so at least the ones that it skipped.
   frames.forEach((frame, index) => {
-    const told = Object.values(frame.dropped).reduce((a, b) => a + b, 0);
+    const told = totalOf(frame.dropped);
     const missing = frame.sequence - index;
     expect(told, `${frameId(frame)}: drops told`).toBeGreaterThanOrEqual(missing);
   });

@@ -107,10 +107,7 @@ describe('jobs that export and report', () => {
   it('are run by a worker, once or again and again', async () => {
     const { broker, redisUrl: url, prefix, topics, record, folder } = await scene('export-jobs');
     await commit(broker, topics.frames.name, [record('gate', 0), record('gate', 1)]);
-    const place = {
-      ...{ redis: plainRedis(url), prefix },
-      ...{ kinds: KINDS, clock: systemClock },
-    };
+    const place = { redis: plainRedis(url), prefix, kinds: KINDS, clock: systemClock };
     const queue = new JobQueue(place);
     const schedules = new Schedules(place);
     const worker = new JobWorker({

@@ -82,7 +82,7 @@ describe('npm run dead-letters -- redrive', () => {
     const { prefix, topics, broker, start, run, list } = await scene('redrive-killed');
     const count = 5_000;
     const letters = manyLetters(count);
-    // A transaction takes no more.
+    // A batch must not be larger than the topic takes.
     for (let from = 0; from < count; from += 1_000) {
       await writeLetters(broker, topics, letters.slice(from, from + 1_000));
     }

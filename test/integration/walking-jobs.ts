@@ -36,9 +36,7 @@ export const news = (text: string): JobNews => ({ text, figures: {} });
  * this process. `workerUrl`: where workers find Redis, if elsewhere.
  */
 export function walkingJobs(redisUrl: string, prefix: string, workerUrl = redisUrl) {
-  const placeAt = (url: string) => ({
-    ...{ redis: plainRedis(url), prefix },
-  });
+  const placeAt = (url: string) => ({ redis: plainRedis(url), prefix });
   const works = new Map<string, Work>();
   const started: string[] = [];
   const kind: JobKind<typeof FIELDS> = {

@@ -19,7 +19,7 @@ const BUNDLE = readEnvironment({}).bundleDirectory;
 /** The rate point that it is wanted at, and the coarsest one. */
 const [STANDARD, TINY] = [1, 3];
 const SQUEEZED_MS = 14_000;
-/** After which the line's first bytes are of frames that were coded for it. */
+/** Within which the line carries a frame that was coded for it. */
 const ADAPTED_MS = 10_000;
 
 interface Arrival {

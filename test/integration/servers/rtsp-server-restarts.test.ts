@@ -96,7 +96,7 @@ test('stopping a camera ends its session at the server', async () => {
   expect(relay.readerCount('yard')).toBe(1);
   await camera.stop();
   const count = camera.frames.length;
-  await until(() => relay.readerCount('yard') === 0, 30_000, 'the reader is gone');
+  await until(() => relay.readerCount('yard') === 0, 5_000, 'the reader is gone');
   expect(camera.frames).toHaveLength(count);
   expect(camera.ended).toEqual([{ epoch: camera.frames[0]?.epoch, captured: count }]);
   await stopPublisher();
