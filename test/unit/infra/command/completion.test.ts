@@ -19,7 +19,10 @@ function offered(...words: string[]): string[] {
   const typed = words.map((word) => `'${word}'`).join(' ');
   const ask = `COMP_WORDS=(${typed}); COMP_CWORD=${words.length - 1}; _halfsight`;
   const show = `printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const run = spawnSync('bash', ['-euc', `${script}\n${ask}\n${show}`], { encoding: 'utf8' });
+  // Node's pipes are sockets: a bash that no other shell has started would take itself for a remote
+  // one, and read its owner's settings.
+  const command = ['--norc', '-euc', `${script}\n${ask}\n${show}`];
+  const run = spawnSync('bash', command, { encoding: 'utf8' });
   expect(run.stderr).toBe('');
   return run.stdout.split('\n').filter((line) => line !== '');
 }
