@@ -2,6 +2,7 @@ import type { PartitionOffsets, TopicDifference, TopicSpec } from '../broker.ts'
 import type { Clock } from '../clock.ts';
 import { HalfsightError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { insist } from './insist.ts';
 import { errorType, TOPIC_ADVICE, toHalfsightError } from './kafka-error.ts';
 import { type KafkaJs, kafkajs } from './kafkajs.ts';
 import type { CommittedPosition } from './transactor.ts';
@@ -28,6 +29,7 @@ export class KafkaTopics {
   readonly #clock: Clock;
   readonly #partitionCounts = new Map<string, number>();
   #connection: Connection | undefined;
+  #isClosed = false;
 
   constructor(createAdmin: () => KafkaJs.Admin, clock: Clock) {
     this.#createAdmin = createAdmin;
@@ -56,7 +58,7 @@ export class KafkaTopics {
   async partitionCount(topic: string): Promise<number> {
     const known = this.#partitionCounts.get(topic);
     if (known !== undefined) return known;
-    return this.#with(`looking up topic ${topic}`, async (admin) => {
+    return this.#ask(`looking up topic ${topic}`, async (admin) => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch((error) => {
         if (errorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
         const message = `topic ${topic} does not exist.`;
@@ -70,7 +72,7 @@ export class KafkaTopics {
 
   async offsets(topic: string): Promise<PartitionOffsets[]> {
     await this.partitionCount(topic);
-    return this.#with(`reading the offsets of ${topic}`, async (admin) => {
+    return this.#ask(`reading the offsets of ${topic}`, async (admin) => {
       const offsets = await admin.fetchTopicOffsets(topic);
       return offsets
         .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
@@ -80,7 +82,7 @@ export class KafkaTopics {
 
   async offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, number>> {
     await this.partitionCount(topic);
-    return this.#with(`looking for a time on ${topic}`, async (admin) => {
+    return this.#ask(`looking for a time on ${topic}`, async (admin) => {
       const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, timestampMs);
       return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
     });
@@ -88,7 +90,7 @@ export class KafkaTopics {
 
   async committed(groupId: string, topic: string): Promise<ReadonlyMap<number, CommittedPosition>> {
     await this.partitionCount(topic);
-    return this.#with(`reading the position of ${groupId}`, async (admin) => {
+    return this.#ask(`reading the position of ${groupId}`, async (admin) => {
       const topics = await admin.fetchOffsets({ groupId, topics: [topic] });
       const partitions = topics.find((entry) => entry.topic === topic)?.partitions ?? [];
       return new Map(
@@ -113,13 +115,14 @@ export class KafkaTopics {
   }
 
   async members(groupId: string): Promise<readonly string[]> {
-    return this.#with(`looking up the members of ${groupId}`, async (admin) => {
+    return this.#ask(`looking up the members of ${groupId}`, async (admin) => {
       const { groups } = await admin.describeGroups([groupId]);
       return groups.flatMap(({ members }) => members.map(({ memberId }) => memberId));
     });
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection !== undefined) await disconnect(connection);
@@ -178,11 +181,18 @@ export class KafkaTopics {
     return differences;
   }
 
+  /** As `#with`, for what may be asked again: also where a coordinator or a leader just moves. */
+  #ask<T>(doing: string, question: (admin: KafkaJs.Admin) => Promise<T>): Promise<T> {
+    return insist(this.#clock, () => this.#with(doing, question));
+  }
+
   /**
    * Runs `action` on the shared admin connection. A failed one is replaced next time, and closed
    * when nobody uses it any more: a broker that says "not yet" to one may be answering others.
    */
   async #with<T>(doing: string, action: (admin: KafkaJs.Admin) => Promise<T>): Promise<T> {
+    // A repeated question would connect anew.
+    if (this.#isClosed) throw new HalfsightError('broker-unavailable', `${doing}: it was closed.`);
     this.#connection ??= { admin: this.#connect(), users: 0 };
     const connection = this.#connection;
     connection.users++;

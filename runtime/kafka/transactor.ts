@@ -3,7 +3,8 @@ import { type Clock, withTimeout } from '../clock.ts';
 import { HalfsightError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Cuttable } from './client.ts';
-import { errorType, toHalfsightError } from './kafka-error.ts';
+import { insist } from './insist.ts';
+import { toHalfsightError } from './kafka-error.ts';
 import type { KafkaJs } from './kafkajs.ts';
 import { toTopicMessages, unanswered } from './topic-messages.ts';
 
@@ -30,18 +31,6 @@ export interface TransactorDependencies {
   readonly clock: Clock;
   readonly onClosed: () => void;
 }
-
-/**
- * Answers that mean "not yet": another transaction with this id is being settled, or a coordinator
- * is moving or loading. kafkajs waits 300 ms for some of them, and gives up on others that it calls
- * retriable; so they are retried here, starting at 5 ms.
- */
-const NOT_YET = new Set([
-  'CONCURRENT_TRANSACTIONS',
-  'NOT_COORDINATOR_FOR_GROUP',
-  'GROUP_LOAD_IN_PROGRESS',
-  'GROUP_COORDINATOR_NOT_AVAILABLE',
-]);
 
 /**
  * One input partition's exactly-once writer on a kafkajs transactional producer, by the protocol
@@ -78,7 +67,7 @@ export class KafkaTransactor implements Transactor {
       // kafkajs sends InitProducerId, which fences everyone before us, with the first transaction.
       const transaction = await this.#insist(() => client.transaction());
       await transaction.abort();
-      const { offset, note } = await this.#insist(() => committedPosition(this.#options));
+      const { offset, note } = await committedPosition(this.#options);
       this.#checkOpen();
       this.#note = note;
       return offset;
@@ -144,21 +133,11 @@ export class KafkaTransactor implements Transactor {
   }
 
   /** Repeats `call` while the broker says "not yet", for as long as a transaction may last. */
-  async #insist<T>(call: () => Promise<T>): Promise<T> {
-    const { clock } = this.#dependencies;
-    const deadlineMs = clock.monotonicMs() + LIMITS.transactionTimeoutMs;
-    let delayMs: number = LIMITS.transactionRetryDelayMsMin;
-    while (true) {
+  #insist<T>(call: () => Promise<T>): Promise<T> {
+    return insist(this.#dependencies.clock, async () => {
       this.#checkOpen();
-      try {
-        return await call();
-      } catch (error) {
-        const isOver = clock.monotonicMs() + delayMs > deadlineMs;
-        if (isOver || !NOT_YET.has(errorType(error) ?? '')) throw error;
-      }
-      await clock.sleep(delayMs);
-      delayMs = Math.min(delayMs * 2, LIMITS.transactionRetryDelayMsMax);
-    }
+      return call();
+    });
   }
 
   /** Tries to abort, so that readers need not wait for the time-out, and drops the producer. */

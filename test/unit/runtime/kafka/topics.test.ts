@@ -23,16 +23,16 @@ function scripted() {
   return { topics, log, answers };
 }
 
-const NOT_YET = Object.assign(new Error('not yet'), {
-  ...{ type: 'COORDINATOR_LOAD_IN_PROGRESS', retriable: true },
-});
+function protocolError(type: string): Error {
+  return Object.assign(new Error(type), { type, retriable: true });
+}
 
 it('a call that fails leaves the connection to the others until they are done', async () => {
   const { topics, log, answers } = scripted();
   const failing = topics.members('one');
   const other = topics.members('two');
   await systemClock.turn();
-  answers[0]?.reject(NOT_YET);
+  answers[0]?.reject(protocolError('REQUEST_TIMED_OUT'));
   await expect(failing).rejects.toThrow('looking up the members of one');
   const next = topics.members('three');
   await systemClock.turn();
@@ -46,3 +46,25 @@ it('a call that fails leaves the connection to the others until they are done', 
   expect(log.at(-1)).toBe('admin 2 disconnected');
   expect(log).toHaveLength(4);
 });
+
+it.each(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_LOAD_IN_PROGRESS', 'NOT_LEADER_FOR_PARTITION'])(
+  'asks again after %s, until it is closed',
+  async (type) => {
+    const { topics, answers } = scripted();
+    const asked = async (index: number) => {
+      while (answers[index] === undefined) await systemClock.sleep(1);
+      return answers[index];
+    };
+    const first = topics.members('one');
+    (await asked(0)).reject(protocolError(type));
+    (await asked(1)).reject(protocolError(type));
+    (await asked(2)).resolve({ groups: [] });
+    expect(await first).toEqual([]);
+    const second = topics.members('two');
+    const refusal = expect(second).rejects.toMatchObject({ code: 'broker-unavailable' });
+    (await asked(3)).reject(protocolError(type));
+    await topics.close();
+    await refusal;
+    expect(answers).toHaveLength(4);
+  },
+);
