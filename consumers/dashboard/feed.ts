@@ -150,7 +150,8 @@ export class Feed {
   #enter(kind: RecordKind, incoming: IncomingRecord, framing: Framing): void {
     const { wall, clock, tracer } = this.#options;
     const { value, partition, headers } = incoming;
-    const atMs = nowMs(clock);
+    const startTimeUs = clock.nowUs();
+    const atMs = startTimeUs / 1000;
     if (kind === 'status') {
       wall.status(decodeCameraStatus(value, framing), atMs);
     } else if (kind === 'preview') {
@@ -163,7 +164,7 @@ export class Feed {
       const ageMs = Math.max(0, Math.round(atMs - result.captureTimeUs / 1000));
       const parent = traceparentOf(headers);
       const span = tracer.start('deliver', {
-        ...{ kind: 'consumer', parent },
+        ...{ kind: 'consumer', parent, startTimeUs },
         attributes: { 'halfsight.frame.id': frameId(result), 'halfsight.task': kind },
       });
       const arrival = { ageMs, traced: parent !== undefined };

@@ -165,9 +165,12 @@ interface DeliverOptions<T extends Task> {
 async function deliver<T extends Task>(options: DeliverOptions<T>): Promise<void> {
   const { record, result, clock, logger, stopping } = options;
   const id = frameId(result);
+  // One reading of the clock: so the steps of a trace add up to the age that the handler is told.
+  const receivedTimeUs = clock.nowUs();
   const span = options.tracer.start('deliver', {
     kind: 'consumer',
     parent: traceparentOf(record.headers),
+    startTimeUs: receivedTimeUs,
     attributes: {
       'halfsight.frame.id': id,
       'halfsight.camera.id': result.cameraId,
@@ -179,7 +182,7 @@ async function deliver<T extends Task>(options: DeliverOptions<T>): Promise<void
   const base = {
     ...placeOf(record),
     frameId: id,
-    receivedTimeUs: clock.nowUs(),
+    receivedTimeUs,
     traceparent: span.traceparent(),
   };
   let delayMs: number = LIMITS.handlerRetryDelayMsMin;

@@ -58,6 +58,15 @@ class FakeBroker {
   }
 }
 
+/** Each look at it takes a microsecond. */
+class TickingClock extends ManualClock {
+  #looks = 0;
+
+  override nowUs(): number {
+    return super.nowUs() + this.#looks++;
+  }
+}
+
 async function subscribed(
   handler: (result: DetectionResult, delivery: Delivery) => void | Promise<void>,
   changes: Partial<SubscribeOptions<'detection'>> = {},
@@ -212,9 +221,11 @@ describe('subscribe', () => {
         };
       },
     };
-    const parents: (string | undefined)[] = [];
-    const { fake } = await subscribed((_, delivery) => void parents.push(delivery.traceparent), {
+    const deliveries: Delivery[] = [];
+    const clock = new TickingClock();
+    const { fake } = await subscribed((_, delivery) => void deliveries.push(delivery), {
       tracer,
+      clock,
     });
     const parent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     await fake.fetch(recordOf(0, { headers: { traceparent: Buffer.from(parent) } }), recordOf(1));
@@ -223,7 +234,11 @@ describe('subscribe', () => {
       { name: 'deliver', parent: undefined },
     ]);
     expect(ended).toEqual(['deliver', 'deliver']);
+    const parents = deliveries.map(({ traceparent }) => traceparent);
     expect(parents).toEqual(['the handler’s parent', undefined]);
+    // The age that the handler computes ends where the step begins.
+    const received = deliveries.map(({ receivedTimeUs }) => receivedTimeUs);
+    expect(received).toEqual(started.map(({ startTimeUs }) => startTimeUs));
   });
 
   it('refuses a task that does not exist', async () => {
