@@ -85,15 +85,18 @@ cameras:
     }
     const config = lines.join('\n');
     const { topics, agent } = await startAgent('busy', { config, bundle: SHIPPED_BUNDLE });
-    const enough = async () => (await recordCount(broker, topics.frames.name)) >= 80;
-    await agent.until('80 frames are published', 60_000, enough);
+    const published = () => recordCount(broker, topics.frames.name);
+    const allOnline = () => agent.eventsOf('camera-online').length === 4;
+    await agent.until('all cameras are online', 60_000, allOnline);
+    const before = await published();
+    await agent.until('80 more frames', 60_000, async () => (await published()) >= before + 80);
     expect(await agent.stop()).toBe(0);
     const books = await checkBooks(broker, topics, await loadBundle(SHIPPED_BUNDLE));
     expect(books.size).toBe(4);
-    const published = [...books.values()].map(({ frames }) => frames);
+    const framesOf = [...books.values()].map(({ frames }) => frames);
     // Until the last camera has begun, the others have its turns.
-    const begunUs = Math.max(...published.map(([first]) => first?.captureTimeUs ?? 0));
-    const shares = published.map(
+    const begunUs = Math.max(...framesOf.map(([first]) => first?.captureTimeUs ?? 0));
+    const shares = framesOf.map(
       (frames) => frames.filter(({ captureTimeUs }) => captureTimeUs >= begunUs).length,
     );
     const dropped = [...books.values()].map(({ final }) => final.dropped['encoder-busy'] ?? 0);
