@@ -266,7 +266,8 @@ function fillPython(name, lockFile, takes) {
   const run = (program, args) =>
     spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
   // The lock names every package; what their makers wrote about each other's versions is older.
-  const options = ['--quiet', '--no-deps', '--disable-pip-version-check'];
+  // Compiling all of PyTorch takes longer than its programs do that use a part of it.
+  const options = ['--quiet', '--no-deps', '--no-compile', '--disable-pip-version-check'];
   const pip = ['-m', 'pip', 'install', ...options, '-r', lockFile];
   if (!run('python3', ['-m', 'venv', folder]) || !run(join(folder, 'bin', 'python'), pip)) {
     rmSync(folder, { recursive: true, force: true });
