@@ -37,17 +37,12 @@ export function startHalfsight(
   };
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
-  let tookMs: number | undefined;
-  const exited = once(child, 'close').then(([code]) => {
-    tookMs = systemClock.monotonicMs() - startedMs;
-    return code as number | null;
-  });
+  const exited = once(child, 'close').then(([code]) => code as number | null);
   return {
     child,
     exited,
     output: () => output,
     firstOutputMs: () => firstOutputMs,
-    tookMs: () => tookMs,
     processes: () => processesWith(`${MARK}=${mark}`),
   };
 }

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { defined } from '#runtime/assert.ts';
 import { DEFAULT_WALL_LISTEN } from '#runtime/settings.ts';
 import { until } from '#test/fixtures/until.ts';
 import { startHalfsight } from '#test/integration/started-halfsight.ts';
@@ -55,8 +54,7 @@ it('runs on servers of its own, adds up, and leaves nothing behind', async (cont
   }
   expect(run.output()).toContain('0 lost, 0 duplicated.');
   expect(run.output()).toMatch(/^The wall: http:\/\/127\.0\.0\.1:\d+/);
-  // Long before the servers are there.
-  expect(run.firstOutputMs()).toBeLessThan(defined(run.tookMs(), 'how long it took') / 4);
+  expect(run.firstOutputMs()).toBeLessThan(3_000);
   expect(run.processes()).toEqual([]);
 });
 
