@@ -11,10 +11,15 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 const BODY = join(ROOT, 'test', 'golden', 'tiny-bundle', 'body.onnx');
 const BUNDLE = join(ROOT, 'test', 'golden', 'tiny-bundle');
 
+/** A process with the same number may have left one. */
+const REMOVE_LEFT = `import { rmSync } from 'node:fs';
+  rmSync('/tmp/mat-debug-' + process.pid + '.log', { force: true });`;
+
 function startsTelemetry(program: string): boolean {
   // Nothing else of ours: it keeps quiet by itself where it sees that it runs under CI.
   const { PATH, HOME } = process.env;
-  const child = spawnSync(process.execPath, ['-e', program], {
+  const before = ['--import', `data:text/javascript,${encodeURIComponent(REMOVE_LEFT)}`];
+  const child = spawnSync(process.execPath, [...before, '-e', program], {
     cwd: ROOT,
     env: { PATH, HOME },
     encoding: 'utf8',
